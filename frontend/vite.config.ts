@@ -1,0 +1,16 @@
+import { tanstackRouter } from "@tanstack/router-plugin/vite";
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  plugins: [tanstackRouter({ target: "react", autoCodeSplitting: true }), react()],
+  server: { proxy: { "/api": process.env.PENSTOCK_URL ?? "http://127.0.0.1:8000" } },
+  resolve: { tsconfigPaths: true },
+  build: { target: "es2022", manifest: true },
+  test: {
+    environment: "jsdom",
+    setupFiles: "src/test/setup.ts",
+    include: ["src/**/*.test.{ts,tsx}"],
+    globals: true,
+  },
+});

@@ -1,0 +1,65 @@
+"""The order gate: which stages must have ended, and passed, before a stage may start.
+
+Strong predecessors (``needs``) must end and pass; weak ones (every stage of a lower phase) must end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from penstock.domain.gates.gate import Blocker
+from penstock.domain.pipeline.status import Counts, stage_ended, stage_passes
+
+
+@dataclass(frozen=True, slots=True)
+class Predecessor:
+    """A stage that another one follows."""
+
+    name: str
+    strong: bool
+    counts: Counts
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What the order says of a stage.
+
+    Args:
+        verdict: ``open``; ``wait``; or why its tasks are skipped.
+        blockers: what it waits for.
+    """
+
+    verdict: Literal["open", "wait", "upstream_failed", "upstream_error"]
+    blockers: tuple[Blocker, ...] = ()
+
+
+def order(predecessors: Sequence[Predecessor]) -> Order:
+    """Decide by the predecessors' counters.
+
+    When every strong predecessor has ended and one does not pass, the stage is skipped: by error before by failure.  A
+    canceled task never skips what follows it: that waits until a person decides.
+    """
+    found: list[Blocker] = []
+    strong = [p for p in predecessors if p.strong]
+    if strong and all(stage_ended(p.counts) for p in strong):
+        if any(p.counts["error"] for p in strong):
+            return Order("upstream_error")
+        if any(p.counts["failed"] for p in strong):
+            return Order("upstream_failed")
+        if any(p.counts["skipped"] for p in strong):
+            return Order("upstream_failed")
+    for p in predecessors:
+        if not stage_ended(p.counts):
+            found.append(Blocker("order", "waiting", f"Waits until {p.name} has ended.", (f"stage:{p.name}",)))
+        elif p.strong and not stage_passes(p.counts):
+            found.append(
+                Blocker(
+                    "order",
+                    "predecessor_canceled",
+                    f"A task in {p.name} was canceled. Retry it, or skip it with a reason.",
+                    (f"stage:{p.name}",),
+                )
+            )
+    return Order("wait", tuple(found)) if found else Order("open")

@@ -1,0 +1,97 @@
+"""The one way to our own database: short transactions that are retried when PostgreSQL says so.
+
+A service hands a function to ``Database.run``; it may be called again from the start, so it must have no effect but on the
+connection it is given.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Final, TypeVar
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+T = TypeVar("T")
+
+ATTEMPTS: Final = 5
+SERIALIZATION: Final = frozenset({"40001", "40P01"})
+
+
+def sqlstate(error: BaseException) -> str | None:
+    """The SQLSTATE of a driver's error, or None when the server did not answer."""
+    return getattr(getattr(error, "orig", None), "sqlstate", None)
+
+
+def constraint(error: BaseException) -> str | None:
+    """The name of the constraint that refused a write, or None."""
+    cause = getattr(getattr(error, "orig", None), "__cause__", None)
+    name = getattr(cause, "constraint_name", None)
+    return str(name) if name else None
+
+
+def asyncpg_url(url: str) -> str:
+    """Spell a PostgreSQL URL the way SQLAlchemy wants it for asyncpg: a plain ``postgresql://`` means psycopg there."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() not in ("postgresql", "postgres"):
+        raise ValueError(f"PENSTOCK_DATABASE_URL must be a PostgreSQL URL, not {parsed.get_backend_name()}://")
+    return parsed.set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
+
+
+def driver_dsn(url: str) -> str:
+    """The same database for asyncpg itself: ``postgresql://`` without SQLAlchemy's driver name."""
+    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+class Database:
+    """A pool of connections to the metadata database.
+
+    Args:
+        url: a PostgreSQL URL; the driver name is put right.
+        pool_size: connections that are kept open.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        self.url = asyncpg_url(url)
+        self.engine: AsyncEngine = create_async_engine(
+            self.url,
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_pre_ping=True,
+            connect_args={"server_settings": {"application_name": "penstock", "timezone": "UTC"}},
+        )
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncIterator[AsyncConnection]:
+        """A connection for reading; whatever it did is rolled back."""
+        async with self.engine.connect() as connection:
+            yield connection
+
+    async def run(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """Run ``work`` in one READ COMMITTED transaction and return what it returned, after the commit.
+
+        Serialization failures and deadlocks (40001, 40P01) run it again, up to five times, with jitter.
+        """
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                async with self.engine.begin() as connection:
+                    result = await work(connection)
+                return result
+            except DBAPIError as error:
+                if sqlstate(error) not in SERIALIZATION or attempt == ATTEMPTS:
+                    raise
+            await asyncio.sleep(random.uniform(0.2, 1.0) * 0.02 * 2**attempt)  # noqa: S311  # jitter, not a secret
+        raise AssertionError("unreachable")
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.engine.dispose()
+
+
+def row_dict(row: Any) -> dict[str, Any]:
+    """A result row as a plain dictionary."""
+    return dict(row._mapping)

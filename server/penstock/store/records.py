@@ -1,0 +1,97 @@
+"""Writing what happened, in the transaction that makes it happen: events (the outbox) and the audit log.
+
+Reading events is `penstock.store.events`; stamping their positions is the sequencer's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from penstock.store.rows import Cut, Slice, page, person
+from penstock.store.tables.accounts import account
+from penstock.store.tables.records import audit as audit_table
+from penstock.store.tables.records import event
+
+
+async def emit(
+    conn: AsyncConnection,
+    type: str,
+    *,
+    project_id: int | None = None,
+    pipeline_id: int | None = None,
+    version: int | None = None,
+    issue_id: int | None = None,
+    actor_id: int | None = None,
+    data: Mapping[str, Any] | None = None,
+) -> int:
+    """Write one event without a position; the sequencer stamps it once this transaction has committed.
+
+    Args:
+        type: a name from `penstock.domain.events`.
+        version: the pipeline's next version, allocated under its row lock; given exactly when ``pipeline_id`` is.
+        actor_id: who did it; None for the service itself.
+        data: facts for readers, never secrets.
+
+    Returns:
+        the event's id, which is not its position.
+    """
+    values = {
+        "type": type,
+        "project_id": project_id,
+        "pipeline_id": pipeline_id,
+        "version": version,
+        "issue_id": issue_id,
+        "actor_id": actor_id,
+        "data": dict(data or {}),
+    }
+    return int(await conn.scalar(sa.insert(event).values(values).returning(event.c.id)) or 0)
+
+
+async def audit(
+    conn: AsyncConnection,
+    actor_id: int | None,
+    action: str,
+    resource: str,
+    data: Mapping[str, Any] | None = None,
+) -> None:
+    """Add a row to the audit log, which nobody can change afterwards.
+
+    Args:
+        actor_id: who did it; None for the service itself.
+        action: ``resource.verb``, for example ``instance.update``.
+        resource: what it was done to, for example ``instance:pg-main``.
+        data: what changed, never secrets.
+    """
+    await conn.execute(
+        sa.insert(audit_table).values(actor_id=actor_id, action=action, resource=resource, data=dict(data or {}))
+    )
+
+
+async def audit_page(
+    conn: AsyncConnection,
+    cut: Cut,
+    *,
+    actor_id: int | None = None,
+    action: str | None = None,
+    resource: str | None = None,
+) -> Slice:
+    """The audit log, newest first."""
+    query = sa.select(
+        audit_table.c.id,
+        audit_table.c.created_at.label("at"),
+        person().label("actor"),
+        audit_table.c.action,
+        audit_table.c.resource,
+        audit_table.c.data,
+    ).select_from(audit_table.outerjoin(account, account.c.id == audit_table.c.actor_id))
+    if actor_id is not None:
+        query = query.where(audit_table.c.actor_id == actor_id)
+    if action is not None:
+        query = query.where(audit_table.c.action == action)
+    if resource is not None:
+        query = query.where(audit_table.c.resource == resource)
+    return await page(conn, query, [audit_table.c.id], cut, descending=True)

@@ -1,0 +1,127 @@
+"""What changes are applied to: environments with their tiers, instances with their secrets, databases, schedules."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from penstock.store.tables.base import created_at, identity, json, metadata, one_of, ref, time, version
+
+approval_tier = sa.Table(
+    "approval_tier",
+    metadata,
+    identity(),
+    sa.Column("slug", sa.Text, nullable=False, unique=True),
+    sa.Column("name", sa.Text, nullable=False),
+    json("rules"),  # domain.gates.approval.TierRules
+    version(),
+)
+
+environment = sa.Table(
+    "environment",
+    metadata,
+    identity(),
+    sa.Column("slug", sa.Text, nullable=False, unique=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("position", sa.Integer, nullable=False),
+    ref("tier_id", "approval_tier.id", index=True),
+    # Bumped by every change that may close a gate; a permit of another generation is void.
+    sa.Column("generation", sa.BigInteger, nullable=False, server_default=sa.text("1")),
+    version(),
+    sa.UniqueConstraint("position", deferrable=True, initially="DEFERRED"),
+)
+
+instance = sa.Table(
+    "instance",
+    metadata,
+    identity(),
+    sa.Column("slug", sa.Text, nullable=False, unique=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("engine", sa.Text, nullable=False),
+    ref("environment_id", "environment.id", index=True),
+    sa.Column("host", sa.Text, nullable=False),
+    sa.Column("port", sa.Integer, nullable=False),
+    sa.Column("username", sa.Text),
+    sa.Column("dsn_env", sa.Text),
+    sa.Column("tls", sa.Text, nullable=False, server_default="prefer"),
+    json("options", "{}"),
+    sa.Column("max_running_tasks", sa.Integer, nullable=False, server_default=sa.text("4")),
+    sa.Column("identity", sa.Text),  # the server's own id, once it was read
+    sa.Column("server_version", sa.Text),
+    time("synced_at"),
+    sa.Column("sync_error", sa.Text),
+    created_at(),
+    version(),
+    one_of("engine", ("postgres", "mysql", "mariadb")),
+    one_of("tls", ("disable", "prefer", "require", "verify-full")),
+    sa.CheckConstraint("port BETWEEN 1 AND 65535", name="port"),
+    sa.CheckConstraint("max_running_tasks BETWEEN 1 AND 64", name="max_running_tasks"),
+)
+
+secret = sa.Table(
+    "secret",
+    metadata,
+    ref("instance_id", "instance.id", ondelete="CASCADE"),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("key_id", sa.Text, nullable=False),
+    sa.Column("wrapped_key", sa.LargeBinary, nullable=False),
+    sa.Column("ciphertext", sa.LargeBinary, nullable=False),
+    created_at(),
+    sa.PrimaryKeyConstraint("instance_id", "name"),
+)
+
+database = sa.Table(
+    "database",
+    metadata,
+    identity(),
+    ref("instance_id", "instance.id"),
+    sa.Column("name", sa.Text, nullable=False),
+    ref("project_id", "project.id", nullable=True, index=True),
+    json("labels", "{}"),
+    sa.Column("fingerprint", sa.Text),
+    sa.Column("tables", sa.Integer),
+    time("synced_at"),
+    time("vanished_at"),
+    created_at(),
+    version(),
+    sa.UniqueConstraint("instance_id", "name"),
+)
+
+schema_snapshot = sa.Table(
+    "schema_snapshot",
+    metadata,
+    # Content-addressed: a thousand databases with one schema store it once.
+    sa.Column("fingerprint", sa.Text, primary_key=True),
+    sa.Column("content", sa.LargeBinary, nullable=False),  # canonical JSON of schema.model, zstd-compressed
+    created_at(),
+)
+
+schedule = sa.Table(
+    "schedule",
+    metadata,
+    identity(),
+    sa.Column("kind", sa.Text, nullable=False),
+    ref("instance_id", "instance.id", ondelete="CASCADE"),
+    sa.Column("cron", sa.Text, nullable=False),
+    sa.Column("time_zone", sa.Text, nullable=False, server_default="UTC"),
+    sa.Column("jitter_seconds", sa.Integer, nullable=False, server_default=sa.text("0")),
+    sa.Column("enabled", sa.Boolean, nullable=False, server_default=sa.true()),
+    time("next_slot"),
+    time("next_at"),
+    created_at(),
+    one_of("kind", ("schema.sync",)),
+    sa.UniqueConstraint("kind", "instance_id"),
+)
+sa.Index("schedule_due_idx", schedule.c.next_at, postgresql_where=schedule.c.enabled)
+
+schedule_fire = sa.Table(
+    "schedule_fire",
+    metadata,
+    ref("schedule_id", "schedule.id", ondelete="CASCADE"),
+    # The nominal instant, before jitter: two replicas can never fire one slot twice.
+    time("slot", nullable=False),
+    ref("pipeline_id", "pipeline.id", nullable=True, ondelete="SET NULL", index=True),
+    sa.Column("outcome", sa.Text, nullable=False),
+    created_at(),
+    sa.PrimaryKeyConstraint("schedule_id", "slot"),
+    one_of("outcome", ("fired", "skipped")),
+)

@@ -1,0 +1,211 @@
+"""The one writer of a task's status: every move goes through here, with the slots it frees and the counters it changes.
+
+Lock order is pipeline, stage, slot, tasks.  Whoever calls has the pipeline's row lock; only ``promote`` touches tasks of other
+pipelines, and there nothing but ``claimable``.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from penstock.domain.pipeline.status import ACTIVE, TRANSITIONS, counter
+from penstock.store.tables.pipelines import slot, stage, task
+
+READY_CHANNEL: Final = "penstock_ready"
+CANCEL_CHANNEL: Final = "penstock_cancel"
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """One task that changed its status."""
+
+    id: int
+    name: str
+    stage_id: int
+    instance_id: int
+    attempt: int
+    before: str
+    after: str
+
+
+def instance_slot(instance_id: int) -> str:
+    """The row that guards how many tasks of an instance may be active, and thereby every slot of its databases."""
+    return f"i:{instance_id}"
+
+
+def slot_key(instance_id: int, database_id: int | None, task_type: str) -> str:
+    """The one place that a task needs to be active: its database's, or its instance's for tasks without a database."""
+    return f"d:{database_id}" if database_id is not None else f"i:{instance_id}:{task_type}"
+
+
+async def ensure_slots(conn: AsyncConnection, keys: Iterable[str]) -> None:
+    """Make the slot rows that new tasks refer to."""
+    rows = [{"key": key} for key in sorted(set(keys))]
+    if rows:
+        await conn.execute(postgresql.insert(slot).on_conflict_do_nothing(), rows)
+
+
+async def lock_slots(conn: AsyncConnection, instance_ids: Iterable[int]) -> None:
+    """Lock the instances' slot rows, as a statement of its own: what follows must see what the last holder committed."""
+    keys = sorted({instance_slot(i) for i in instance_ids})
+    if keys:
+        await conn.execute(
+            sa.select(slot.c.key).where(slot.c.key.in_(keys)).order_by(slot.c.key).with_for_update(key_share=True)
+        )
+
+
+async def move(
+    conn: AsyncConnection,
+    to: str,
+    *conditions: sa.ColumnElement[bool],
+    sources: Collection[str] | None = None,
+    values: Mapping[str, Any] | None = None,
+) -> list[Moved]:
+    """Move every task that meets the conditions and may legally move.
+
+    Args:
+        to: the new status.
+        conditions: which tasks; usually with the fence (attempt and lease).
+        sources: statuses to move from; all that the state machine allows when None.
+        values: further columns to write.
+
+    Returns:
+        What moved.  Fewer than expected means that somebody else was first.
+    """
+    legal = [s for s, targets in TRANSITIONS.items() if to in targets and (sources is None or s in sources)]
+    wanted = [task.c.status.in_(legal), *conditions]
+    if to == "ready" or not {"waiting", "failed", "canceled", "skipped"}.issuperset(legal):
+        instances = (await conn.scalars(sa.select(task.c.instance_id).where(*wanted).distinct())).all()
+        if not instances:
+            return []
+        await lock_slots(conn, instances)
+    old = (
+        sa.select(task.c.id, task.c.status, task.c.skip_reason, task.c.failure_class)
+        .where(*wanted)
+        .order_by(task.c.id)
+        .with_for_update()
+        .cte("old")
+    )
+    rows = (
+        await conn.execute(
+            sa.update(task)
+            .where(task.c.id == old.c.id)
+            .values({**_implied(to), **(values or {}), "status": to})
+            .returning(
+                task.c.id,
+                task.c.name,
+                task.c.stage_id,
+                task.c.instance_id,
+                task.c.attempt,
+                task.c.skip_reason,
+                task.c.failure_class,
+                old.c.status.label("old_status"),
+                old.c.skip_reason.label("old_skip_reason"),
+                old.c.failure_class.label("old_failure_class"),
+            )
+        )
+    ).all()
+    deltas: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for row in rows:
+        deltas[row.stage_id][counter(row.old_status, row.old_skip_reason, row.old_failure_class)] -= 1
+        deltas[row.stage_id][counter(to, row.skip_reason, row.failure_class)] += 1
+    for stage_id, delta in sorted(deltas.items()):
+        changed = {f"n_{name}": stage.c[f"n_{name}"] + n for name, n in delta.items() if n}
+        if changed:
+            await conn.execute(sa.update(stage).where(stage.c.id == stage_id).values(changed))
+    freed = {r.instance_id for r in rows if to == "ready" or r.old_status in ("ready", *ACTIVE)}
+    await promote(conn, freed)
+    return [Moved(r.id, r.name, r.stage_id, r.instance_id, r.attempt, r.old_status, to) for r in rows]
+
+
+def _implied(to: str) -> dict[str, Any]:
+    """Columns that follow from the new status."""
+    implied: dict[str, Any] = {}
+    if to not in ACTIVE:
+        implied |= {"lease": None, "lease_until": None, "runner_id": None, "waiting_on": None}
+    if to != "ready":
+        implied["claimable"] = False
+    if to != "canceling":
+        implied |= {"cancel_requested_at": None, "cancel_requested_by": None}
+    if to != "skipped":
+        implied |= {"skip_reason": None, "skip_note": None}
+    if to != "failed":
+        implied["failure_class"] = None
+    if to in ("succeeded", "waiting", "skipped"):
+        implied["failure"] = sa.null()
+    if to in ("succeeded", "failed", "canceled", "skipped"):
+        implied["ended_at"] = sa.func.statement_timestamp()
+    if to == "waiting":
+        implied |= {"ended_at": None, "started_at": None, "progress": None, "rescues": 0, "failures": 0}
+    return implied
+
+
+_PROMOTE: Final = sa.text(
+    """
+    WITH busy AS MATERIALIZED (
+        SELECT slot_key FROM task
+        WHERE instance_id = :instance AND (claimable OR status IN ('scheduled', 'running', 'canceling'))
+    ), head AS MATERIALIZED (
+        SELECT id, slot_key, priority, run_at FROM task
+        WHERE instance_id = :instance AND status = 'ready' AND NOT claimable AND run_at <= statement_timestamp()
+          AND slot_key NOT IN (SELECT slot_key FROM busy)
+        ORDER BY priority, run_at, id
+        LIMIT (SELECT greatest(max_running_tasks - (SELECT count(*) FROM busy), 0) FROM instance WHERE id = :instance)
+    ), first AS (
+        SELECT DISTINCT ON (slot_key) id FROM head ORDER BY slot_key, priority, run_at, id
+    )
+    UPDATE task SET claimable = true WHERE id IN (SELECT id FROM first) RETURNING id
+    """
+)
+
+
+async def promote(conn: AsyncConnection, instance_ids: Iterable[int]) -> int:
+    """Make ready tasks claimable where their slot is free and their instance has room.
+
+    The caller holds the instances' slot locks.  "Claimable" means "could run now", so the queue's hot index stays as small
+    as the sum of the limits, however much waits behind them.
+
+    Returns:
+        How many became claimable.
+    """
+    promoted = 0
+    for instance_id in sorted(set(instance_ids)):
+        while found := len((await conn.execute(_PROMOTE, {"instance": instance_id})).all()):
+            promoted += found
+    if promoted:
+        await conn.execute(sa.select(sa.func.pg_notify(READY_CHANNEL, "")))
+    return promoted
+
+
+_FORGOTTEN: Final = sa.text(
+    """
+    SELECT DISTINCT t.instance_id, t.run_at < statement_timestamp() - interval '15 seconds' AS late
+    FROM task t JOIN instance i ON i.id = t.instance_id
+    WHERE t.status = 'ready' AND NOT t.claimable AND t.run_at <= statement_timestamp()
+      AND (SELECT count(*) FROM task b WHERE b.instance_id = t.instance_id
+             AND (b.claimable OR b.status IN ('scheduled', 'running', 'canceling'))) < i.max_running_tasks
+      AND NOT EXISTS (SELECT 1 FROM task b WHERE b.slot_key = t.slot_key
+             AND (b.claimable OR b.status IN ('scheduled', 'running', 'canceling')))
+    LIMIT 100
+    """
+)
+
+
+async def sweep(conn: AsyncConnection) -> tuple[int, int]:
+    """Promote what became due by time, and repair slots that were forgotten.
+
+    Returns:
+        (tasks that became claimable, how many instances had a ready task that should have been claimable for 15 s: a
+        promotion was lost, which must not happen).
+    """
+    rows = (await conn.execute(_FORGOTTEN)).all()
+    instances = {r.instance_id for r in rows}
+    await lock_slots(conn, instances)
+    return await promote(conn, instances), len({r.instance_id for r in rows if r.late})

@@ -1,0 +1,78 @@
+"""Fixtures that every kind of test shares: a PostgreSQL server and databases on it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from penstock.embedded import EmbeddedPostgres
+from penstock.store import migrate
+from tests.postgres_server import PostgresServer, find_server
+
+settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("thorough", parent=settings.get_profile("default"), max_examples=2000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+@pytest.fixture(scope="session")
+def session_runner() -> Iterator[asyncio.Runner]:
+    """A loop for the set-up of session fixtures; tests run in loops of their own."""
+    with asyncio.Runner() as runner:
+        yield runner
+
+
+@pytest.fixture(scope="session")
+def postgres_server(session_runner: asyncio.Runner) -> Iterator[PostgresServer]:
+    """The test server: $PENSTOCK_TEST_POSTGRES, else a local one that trusts us, else the embedded one."""
+    if url := os.environ.get("PENSTOCK_TEST_POSTGRES"):
+        yield PostgresServer.from_url(url)
+    elif server := session_runner.run(find_server()):
+        yield server
+    else:
+        yield from _embedded_server(session_runner)
+
+
+def _embedded_server(runner: asyncio.Runner) -> Iterator[PostgresServer]:
+    # Not below pytest's tmp_path, which is closed to the account that PostgreSQL runs as when we are root.
+    root = Path(tempfile.mkdtemp(prefix="penstock-test-"))
+    root.chmod(0o755)
+    postgres = EmbeddedPostgres(root, fsync="off", full_page_writes="off", synchronous_commit="off")
+    try:
+        yield PostgresServer.from_url(runner.run(postgres.start()))
+    finally:
+        runner.run(postgres.stop())
+        shutil.rmtree(root)
+
+
+@pytest.fixture
+def fresh_database(session_runner: asyncio.Runner, postgres_server: PostgresServer) -> Iterator[str]:
+    """The name of a new, empty database on the test server; dropped afterwards."""
+    name = session_runner.run(postgres_server.create_database())
+    yield name
+    session_runner.run(postgres_server.drop_database(name))
+
+
+@pytest.fixture(scope="session")
+def migrated_template(session_runner: asyncio.Runner, postgres_server: PostgresServer) -> Iterator[str]:
+    """The name of a database with our migrations applied, to be copied; nobody may connect to it."""
+    name = session_runner.run(postgres_server.create_database())
+    session_runner.run(migrate.upgrade(postgres_server.sqlalchemy_url(name)))
+    yield name
+    session_runner.run(postgres_server.drop_database(name))
+
+
+@pytest.fixture
+def metadata_url(
+    session_runner: asyncio.Runner, postgres_server: PostgresServer, migrated_template: str
+) -> Iterator[str]:
+    """A SQLAlchemy URL of a metadata database of this test's own, with our migrations applied."""
+    name = session_runner.run(postgres_server.create_database(template=migrated_template))
+    yield postgres_server.sqlalchemy_url(name)
+    session_runner.run(postgres_server.drop_database(name))
