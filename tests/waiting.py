@@ -6,18 +6,26 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
 
 
+@overload
 async def eventually(
-    condition: Callable[[], T | Awaitable[T]],
-    timeout: float = 10.0,
+    condition: Callable[[], Awaitable[T]],
+    timeout: float = ...,
     *,
-    every: float = 0.02,
-    message: str | None = None,
-) -> T:
+    every: float = ...,
+    message: str | None = ...,
+) -> T: ...
+@overload
+async def eventually(
+    condition: Callable[[], T], timeout: float = ..., *, every: float = ..., message: str | None = ...
+) -> T: ...
+async def eventually(
+    condition: Callable[[], Any], timeout: float = 10.0, *, every: float = 0.02, message: str | None = None
+) -> Any:
     """Call a condition until what it answers is true, and answer that.
 
     Args:
@@ -31,7 +39,7 @@ async def eventually(
     deadline = time.monotonic() + timeout
     while True:
         answer = condition()
-        value: T = await answer if inspect.isawaitable(answer) else answer
+        value = await answer if inspect.isawaitable(answer) else answer
         if value:
             return value
         if time.monotonic() > deadline:

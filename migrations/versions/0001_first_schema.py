@@ -24,18 +24,16 @@ def upgrade() -> None:
         sa.Column("workspace_role", sa.Text(), server_default="member", nullable=False),
         sa.Column("disabled_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.CheckConstraint(
-            "(kind = 'person') = (email IS NOT NULL)", name=op.f("account_person_has_email_check")
-        ),
+        sa.CheckConstraint("(kind = 'person') = (email IS NOT NULL)", name=op.f("account_person_has_email_check")),
         sa.CheckConstraint(
             "kind = 'person' OR password_hash IS NULL", name=op.f("account_service_has_no_password_check")
         ),
         sa.CheckConstraint(
             "kind = 'person' OR workspace_role = 'member'", name=op.f("account_service_is_member_check")
         ),
-        sa.CheckConstraint("kind IN ('person', 'service_account')", name=op.f("account_kind_check")),
+        sa.CheckConstraint("\"kind\" IN ('person', 'service_account')", name=op.f("account_kind_check")),
         sa.CheckConstraint(
-            "workspace_role IN ('admin', 'dba', 'member')", name=op.f("account_workspace_role_check")
+            "\"workspace_role\" IN ('admin', 'dba', 'member')", name=op.f("account_workspace_role_check")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("account_pkey")),
     )
@@ -45,25 +43,25 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("slug", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("rules", postgresql.JSONB(astext_type=Text()), nullable=False),
+        sa.Column("rules", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("version", sa.BigInteger(), server_default=sa.text("1"), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("approval_tier_pkey")),
         sa.UniqueConstraint("slug", name=op.f("approval_tier_slug_key")),
     )
     op.create_table(
         "deployment",
-        sa.Column("only", sa.Boolean(), server_default=sa.text("1"), nullable=False),
+        sa.Column("only", sa.Boolean(), server_default=sa.text("true"), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("demo_seeded_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.CheckConstraint("only", name=op.f("deployment_only_check")),
+        sa.CheckConstraint('"only"', name=op.f("deployment_only_check")),
         sa.PrimaryKeyConstraint("only", name=op.f("deployment_pkey")),
     )
     op.create_table(
         "event_position",
-        sa.Column("only", sa.Boolean(), server_default=sa.text("1"), nullable=False),
+        sa.Column("only", sa.Boolean(), server_default=sa.text("true"), nullable=False),
         sa.Column("last", sa.BigInteger(), nullable=False),
-        sa.CheckConstraint("only", name=op.f("event_position_only_check")),
+        sa.CheckConstraint('"only"', name=op.f("event_position_only_check")),
         sa.PrimaryKeyConstraint("only", name=op.f("event_position_pkey")),
     )
     op.create_table(
@@ -91,7 +89,7 @@ def upgrade() -> None:
         sa.Column("pid", sa.Integer(), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("beat_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("draining", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("draining", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("runner_pkey")),
     )
     op.create_table(
@@ -102,9 +100,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("fingerprint", name=op.f("schema_snapshot_pkey")),
     )
     op.create_table(
-        "slot",
-        sa.Column("key", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("key", name=op.f("slot_pkey")),
+        "slot", sa.Column("key", sa.Text(), nullable=False), sa.PrimaryKeyConstraint("key", name=op.f("slot_pkey"))
     )
     op.create_table(
         "audit",
@@ -113,10 +109,7 @@ def upgrade() -> None:
         sa.Column("action", sa.Text(), nullable=False),
         sa.Column("resource", sa.Text(), nullable=False),
         sa.Column(
-            "data",
-            postgresql.JSONB(astext_type=Text()),
-            server_default=sa.text("'{}'::jsonb"),
-            nullable=False,
+            "data", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'::jsonb"), nullable=False
         ),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("sealed_as", sa.BigInteger(), nullable=True),
@@ -126,9 +119,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("audit_pkey")),
         sa.UniqueConstraint("sealed_as", name=op.f("audit_sealed_as_key")),
     )
-    op.create_index(
-        "audit_unsealed_idx", "audit", ["id"], unique=False, postgresql_where=sa.text("sealed_as IS NULL")
-    )
+    op.create_index("audit_unsealed_idx", "audit", ["id"], unique=False, postgresql_where=sa.text("sealed_as IS NULL"))
     op.create_table(
         "change",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -138,12 +129,12 @@ def upgrade() -> None:
         sa.Column("statement", sa.LargeBinary(), nullable=False),
         sa.Column("digest", sa.Text(), nullable=False),
         sa.Column("engine", sa.Text(), nullable=True),
-        sa.Column("environments", postgresql.ARRAY(Text()), nullable=True),
+        sa.Column("environments", postgresql.ARRAY(sa.Text()), nullable=True),
         sa.Column("revert", sa.Text(), nullable=True),
         sa.Column("verify", sa.Text(), nullable=True),
         sa.Column("statements", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.CheckConstraint("engine IN ('postgres', 'mysql', 'mariadb')", name=op.f("change_engine_check")),
+        sa.CheckConstraint("\"engine\" IN ('postgres', 'mysql', 'mariadb')", name=op.f("change_engine_check")),
         sa.ForeignKeyConstraint(["project_id"], ["project.id"], name=op.f("change_project_id_fkey")),
         sa.PrimaryKeyConstraint("id", name=op.f("change_pkey")),
     )
@@ -159,9 +150,7 @@ def upgrade() -> None:
         sa.Column("version", sa.BigInteger(), server_default=sa.text("1"), nullable=False),
         sa.ForeignKeyConstraint(["tier_id"], ["approval_tier.id"], name=op.f("environment_tier_id_fkey")),
         sa.PrimaryKeyConstraint("id", name=op.f("environment_pkey")),
-        sa.UniqueConstraint(
-            "position", deferrable=True, initially="DEFERRED", name=op.f("environment_position_key")
-        ),
+        sa.UniqueConstraint("position", deferrable=True, initially="DEFERRED", name=op.f("environment_position_key")),
         sa.UniqueConstraint("slug", name=op.f("environment_slug_key")),
     )
     op.create_index(op.f("environment_tier_id_idx"), "environment", ["tier_id"], unique=False)
@@ -185,9 +174,7 @@ def upgrade() -> None:
         sa.Column("project_id", sa.BigInteger(), nullable=False),
         sa.Column("account_id", sa.BigInteger(), nullable=False),
         sa.Column("role", sa.Text(), nullable=False),
-        sa.CheckConstraint(
-            "role IN ('owner', 'releaser', 'developer', 'viewer')", name=op.f("member_role_check")
-        ),
+        sa.CheckConstraint("\"role\" IN ('owner', 'releaser', 'developer', 'viewer')", name=op.f("member_role_check")),
         sa.ForeignKeyConstraint(
             ["account_id"], ["account.id"], name=op.f("member_account_id_fkey"), ondelete="CASCADE"
         ),
@@ -203,18 +190,18 @@ def upgrade() -> None:
         sa.Column("project_id", sa.BigInteger(), nullable=True),
         sa.Column("status", sa.Text(), server_default="open", nullable=False),
         sa.Column("attempt", sa.Integer(), server_default=sa.text("1"), nullable=False),
-        sa.Column("started", sa.Boolean(), server_default=sa.text("0"), nullable=False),
-        sa.Column("ended", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("started", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("ended", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("order", sa.Text(), server_default="sequential", nullable=False),
-        sa.Column("fail_fast", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("fail_fast", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("version", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("held_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("held_by", sa.BigInteger(), nullable=True),
         sa.Column("held_reason", sa.Text(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.CheckConstraint("order IN ('sequential', 'parallel')", name=op.f("pipeline_order_check")),
-        sa.CheckConstraint("status IN ('open', 'done', 'canceled')", name=op.f("pipeline_status_check")),
+        sa.CheckConstraint("\"order\" IN ('sequential', 'parallel')", name=op.f("pipeline_order_check")),
+        sa.CheckConstraint("\"status\" IN ('open', 'done', 'canceled')", name=op.f("pipeline_status_check")),
         sa.CheckConstraint("(held_at IS NULL) = (held_reason IS NULL)", name=op.f("pipeline_held_check")),
         sa.ForeignKeyConstraint(["held_by"], ["account.id"], name=op.f("pipeline_held_by_fkey")),
         sa.ForeignKeyConstraint(["project_id"], ["project.id"], name=op.f("pipeline_project_id_fkey")),
@@ -274,9 +261,7 @@ def upgrade() -> None:
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["account_id"], ["account.id"], name=op.f("token_account_id_fkey"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("token_account_id_fkey"), ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["created_by"], ["account.id"], name=op.f("token_created_by_fkey")),
         sa.PrimaryKeyConstraint("id", name=op.f("token_pkey")),
         sa.UniqueConstraint("token_hash", name=op.f("token_token_hash_key")),
@@ -295,10 +280,7 @@ def upgrade() -> None:
         sa.Column("dsn_env", sa.Text(), nullable=True),
         sa.Column("tls", sa.Text(), server_default="prefer", nullable=False),
         sa.Column(
-            "options",
-            postgresql.JSONB(astext_type=Text()),
-            server_default=sa.text("'{}'::jsonb"),
-            nullable=False,
+            "options", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'::jsonb"), nullable=False
         ),
         sa.Column("max_running_tasks", sa.Integer(), server_default=sa.text("4"), nullable=False),
         sa.Column("identity", sa.Text(), nullable=True),
@@ -307,17 +289,13 @@ def upgrade() -> None:
         sa.Column("sync_error", sa.Text(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("version", sa.BigInteger(), server_default=sa.text("1"), nullable=False),
-        sa.CheckConstraint("engine IN ('postgres', 'mysql', 'mariadb')", name=op.f("instance_engine_check")),
+        sa.CheckConstraint("\"engine\" IN ('postgres', 'mysql', 'mariadb')", name=op.f("instance_engine_check")),
         sa.CheckConstraint(
-            "tls IN ('disable', 'prefer', 'require', 'verify-full')", name=op.f("instance_tls_check")
+            "\"tls\" IN ('disable', 'prefer', 'require', 'verify-full')", name=op.f("instance_tls_check")
         ),
-        sa.CheckConstraint(
-            "max_running_tasks BETWEEN 1 AND 64", name=op.f("instance_max_running_tasks_check")
-        ),
+        sa.CheckConstraint("max_running_tasks BETWEEN 1 AND 64", name=op.f("instance_max_running_tasks_check")),
         sa.CheckConstraint("port BETWEEN 1 AND 65535", name=op.f("instance_port_check")),
-        sa.ForeignKeyConstraint(
-            ["environment_id"], ["environment.id"], name=op.f("instance_environment_id_fkey")
-        ),
+        sa.ForeignKeyConstraint(["environment_id"], ["environment.id"], name=op.f("instance_environment_id_fkey")),
         sa.PrimaryKeyConstraint("id", name=op.f("instance_pkey")),
         sa.UniqueConstraint("slug", name=op.f("instance_slug_key")),
     )
@@ -331,10 +309,7 @@ def upgrade() -> None:
         sa.Column("title", sa.Text(), nullable=False),
         sa.Column("description", sa.Text(), server_default="", nullable=False),
         sa.Column(
-            "labels",
-            postgresql.JSONB(astext_type=Text()),
-            server_default=sa.text("'{}'::jsonb"),
-            nullable=False,
+            "labels", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'::jsonb"), nullable=False
         ),
         sa.Column("author_id", sa.BigInteger(), nullable=False),
         sa.Column("last_editor_id", sa.BigInteger(), nullable=False),
@@ -342,7 +317,7 @@ def upgrade() -> None:
         sa.Column("revision", sa.Integer(), server_default=sa.text("1"), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.CheckConstraint("status IN ('open', 'done', 'canceled')", name=op.f("issue_status_check")),
+        sa.CheckConstraint("\"status\" IN ('open', 'done', 'canceled')", name=op.f("issue_status_check")),
         sa.ForeignKeyConstraint(["author_id"], ["account.id"], name=op.f("issue_author_id_fkey")),
         sa.ForeignKeyConstraint(["last_editor_id"], ["account.id"], name=op.f("issue_last_editor_id_fkey")),
         sa.ForeignKeyConstraint(
@@ -377,7 +352,7 @@ def upgrade() -> None:
         sa.Column("environment_id", sa.BigInteger(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("phase", sa.Integer(), server_default=sa.text("0"), nullable=False),
-        sa.Column("needs", postgresql.ARRAY(BigInteger()), server_default=sa.text("'{}'"), nullable=False),
+        sa.Column("needs", postgresql.ARRAY(sa.BigInteger()), server_default=sa.text("'{}'"), nullable=False),
         sa.Column("task_order", sa.Text(), nullable=False),
         sa.Column("advance", sa.Text(), nullable=False),
         sa.Column("digest", sa.Text(), nullable=False),
@@ -389,10 +364,7 @@ def upgrade() -> None:
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("wake_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column(
-            "blockers",
-            postgresql.JSONB(astext_type=Text()),
-            server_default=sa.text("'[]'::jsonb"),
-            nullable=False,
+            "blockers", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'::jsonb"), nullable=False
         ),
         sa.Column("n_waiting", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("n_ready", sa.Integer(), server_default=sa.text("0"), nullable=False),
@@ -405,8 +377,8 @@ def upgrade() -> None:
         sa.Column("n_canceled", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("n_skipped", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("n_passed_over", sa.Integer(), server_default=sa.text("0"), nullable=False),
-        sa.CheckConstraint("advance IN ('auto', 'manual')", name=op.f("stage_advance_check")),
-        sa.CheckConstraint("task_order IN ('sequential', 'parallel')", name=op.f("stage_task_order_check")),
+        sa.CheckConstraint("\"advance\" IN ('auto', 'manual')", name=op.f("stage_advance_check")),
+        sa.CheckConstraint("\"task_order\" IN ('sequential', 'parallel')", name=op.f("stage_task_order_check")),
         sa.CheckConstraint(
             "(permit_digest IS NULL) = (permit_valid_until IS NULL) AND (permit_digest IS NULL) = (permit_generation IS NULL)",
             name=op.f("stage_permit_whole_check"),
@@ -424,9 +396,7 @@ def upgrade() -> None:
         sa.CheckConstraint("n_waiting >= 0", name=op.f("stage_n_waiting_check")),
         sa.CheckConstraint("phase >= 0", name=op.f("stage_phase_check")),
         sa.ForeignKeyConstraint(["advanced_by"], ["account.id"], name=op.f("stage_advanced_by_fkey")),
-        sa.ForeignKeyConstraint(
-            ["environment_id"], ["environment.id"], name=op.f("stage_environment_id_fkey")
-        ),
+        sa.ForeignKeyConstraint(["environment_id"], ["environment.id"], name=op.f("stage_environment_id_fkey")),
         sa.ForeignKeyConstraint(["pipeline_id"], ["pipeline.id"], name=op.f("stage_pipeline_id_fkey")),
         sa.PrimaryKeyConstraint("id", name=op.f("stage_pkey")),
         sa.UniqueConstraint("pipeline_id", "name", name=op.f("stage_pipeline_id_name_key")),
@@ -447,17 +417,10 @@ def upgrade() -> None:
         sa.Column("comment", sa.Text(), server_default="", nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.CheckConstraint("(decision = 'approve') = (step IS NOT NULL)", name=op.f("approval_step_check")),
-        sa.CheckConstraint("decision IN ('approve', 'reject')", name=op.f("approval_decision_check")),
+        sa.CheckConstraint("\"decision\" IN ('approve', 'reject')", name=op.f("approval_decision_check")),
         sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("approval_account_id_fkey")),
         sa.ForeignKeyConstraint(["stage_id"], ["stage.id"], name=op.f("approval_stage_id_fkey")),
         sa.PrimaryKeyConstraint("id", name=op.f("approval_pkey")),
-    )
-    op.create_index(
-        "approval_once_key",
-        "approval",
-        ["stage_id", "digest", "account_id"],
-        unique=True,
-        postgresql_where=sa.text("decision = 'approve'"),
     )
     op.create_index(op.f("approval_stage_id_idx"), "approval", ["stage_id"], unique=False)
     op.create_table(
@@ -479,10 +442,7 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("project_id", sa.BigInteger(), nullable=True),
         sa.Column(
-            "labels",
-            postgresql.JSONB(astext_type=Text()),
-            server_default=sa.text("'{}'::jsonb"),
-            nullable=False,
+            "labels", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'::jsonb"), nullable=False
         ),
         sa.Column("fingerprint", sa.Text(), nullable=True),
         sa.Column("tables", sa.Integer(), nullable=True),
@@ -507,10 +467,7 @@ def upgrade() -> None:
         sa.Column("type", sa.Text(), nullable=False),
         sa.Column("actor_id", sa.BigInteger(), nullable=True),
         sa.Column(
-            "data",
-            postgresql.JSONB(astext_type=Text()),
-            server_default=sa.text("'{}'::jsonb"),
-            nullable=False,
+            "data", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'::jsonb"), nullable=False
         ),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.CheckConstraint("(pipeline_id IS NULL) = (version IS NULL)", name=op.f("event_version_check")),
@@ -523,11 +480,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("position", name=op.f("event_position_key")),
     )
     op.create_index(
-        "event_issue_idx",
-        "event",
-        ["issue_id", "id"],
-        unique=False,
-        postgresql_where=sa.text("issue_id IS NOT NULL"),
+        "event_issue_idx", "event", ["issue_id", "id"], unique=False, postgresql_where=sa.text("issue_id IS NOT NULL")
     )
     op.create_index(
         "event_unpositioned_idx", "event", ["id"], unique=False, postgresql_where=sa.text("position IS NULL")
@@ -540,11 +493,11 @@ def upgrade() -> None:
         sa.Column("cron", sa.Text(), nullable=False),
         sa.Column("time_zone", sa.Text(), server_default="UTC", nullable=False),
         sa.Column("jitter_seconds", sa.Integer(), server_default=sa.text("0"), nullable=False),
-        sa.Column("enabled", sa.Boolean(), server_default=sa.text("1"), nullable=False),
+        sa.Column("enabled", sa.Boolean(), server_default=sa.text("true"), nullable=False),
         sa.Column("next_slot", sa.DateTime(timezone=True), nullable=True),
         sa.Column("next_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.CheckConstraint("kind IN ('schema.sync')", name=op.f("schedule_kind_check")),
+        sa.CheckConstraint("\"kind\" IN ('schema.sync')", name=op.f("schedule_kind_check")),
         sa.ForeignKeyConstraint(
             ["instance_id"], ["instance.id"], name=op.f("schedule_instance_id_fkey"), ondelete="CASCADE"
         ),
@@ -572,7 +525,7 @@ def upgrade() -> None:
         sa.Column("pipeline_id", sa.BigInteger(), nullable=True),
         sa.Column("outcome", sa.Text(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.CheckConstraint("outcome IN ('fired', 'skipped')", name=op.f("schedule_fire_outcome_check")),
+        sa.CheckConstraint("\"outcome\" IN ('fired', 'skipped')", name=op.f("schedule_fire_outcome_check")),
         sa.ForeignKeyConstraint(
             ["pipeline_id"], ["pipeline.id"], name=op.f("schedule_fire_pipeline_id_fkey"), ondelete="SET NULL"
         ),
@@ -594,22 +547,19 @@ def upgrade() -> None:
         sa.Column("database_id", sa.BigInteger(), nullable=True),
         sa.Column("release_id", sa.BigInteger(), nullable=True),
         sa.Column(
-            "options",
-            postgresql.JSONB(astext_type=Text()),
-            server_default=sa.text("'{}'::jsonb"),
-            nullable=False,
+            "options", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'::jsonb"), nullable=False
         ),
         sa.Column("digest", sa.Text(), nullable=False),
         sa.Column("status", sa.Text(), server_default="waiting", nullable=False),
         sa.Column("skip_reason", sa.Text(), nullable=True),
         sa.Column("skip_note", sa.Text(), nullable=True),
-        sa.Column("failure", postgresql.JSONB(astext_type=Text()), nullable=True),
+        sa.Column("failure", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("failure_class", sa.Text(), nullable=True),
         sa.Column("progress", sa.Text(), nullable=True),
-        sa.Column("waiting_on", postgresql.JSONB(astext_type=Text()), nullable=True),
-        sa.Column("sent", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("waiting_on", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("sent", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("slot_key", sa.Text(), nullable=False),
-        sa.Column("claimable", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("claimable", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("priority", sa.Integer(), server_default=sa.text("100"), nullable=False),
         sa.Column("run_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("attempt", sa.Integer(), server_default=sa.text("0"), nullable=False),
@@ -628,33 +578,28 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "(status = 'failed') = (failure_class IS NOT NULL)", name=op.f("task_failure_class_set_check")
         ),
+        sa.CheckConstraint("(status = 'skipped') = (skip_reason IS NOT NULL)", name=op.f("task_skip_reason_set_check")),
         sa.CheckConstraint(
-            "(status = 'skipped') = (skip_reason IS NOT NULL)", name=op.f("task_skip_reason_set_check")
-        ),
-        sa.CheckConstraint(
-            "(status IN ('scheduled', 'running', 'canceling')) = (lease IS NOT NULL)",
-            name=op.f("task_lease_check"),
+            "(status IN ('scheduled', 'running', 'canceling')) = (lease IS NOT NULL)", name=op.f("task_lease_check")
         ),
         sa.CheckConstraint("NOT claimable OR status = 'ready'", name=op.f("task_claimable_check")),
-        sa.CheckConstraint("failure_class IN ('failed', 'error')", name=op.f("task_failure_class_check")),
-        sa.CheckConstraint(
-            "skip_reason IN ('manual', 'upstream_failed', 'upstream_error', 'previous_task', 'condition', 'fail_fast')",
-            name=op.f("task_skip_reason_check"),
-        ),
-        sa.CheckConstraint(
-            "status IN ('waiting', 'ready', 'scheduled', 'running', 'canceling', 'succeeded', 'failed', 'canceled', 'skipped')",
-            name=op.f("task_status_check"),
-        ),
         sa.CheckConstraint(
             "type <> 'database.change' OR (database_id IS NOT NULL AND release_id IS NOT NULL)",
             name=op.f("task_change_check"),
         ),
-        sa.CheckConstraint("type IN ('database.change', 'schema.sync')", name=op.f("task_type_check")),
+        sa.CheckConstraint("\"failure_class\" IN ('failed', 'error')", name=op.f("task_failure_class_check")),
+        sa.CheckConstraint(
+            "\"skip_reason\" IN ('manual', 'upstream_failed', 'upstream_error', 'previous_task', 'condition', 'fail_fast')",
+            name=op.f("task_skip_reason_check"),
+        ),
+        sa.CheckConstraint(
+            "\"status\" IN ('waiting', 'ready', 'scheduled', 'running', 'canceling', 'succeeded', 'failed', 'canceled', 'skipped')",
+            name=op.f("task_status_check"),
+        ),
+        sa.CheckConstraint("\"type\" IN ('database.change', 'schema.sync')", name=op.f("task_type_check")),
         sa.CheckConstraint("(lease IS NULL) = (lease_until IS NULL)", name=op.f("task_lease_until_check")),
         sa.CheckConstraint("attempt >= 0", name=op.f("task_attempt_check")),
-        sa.ForeignKeyConstraint(
-            ["cancel_requested_by"], ["account.id"], name=op.f("task_cancel_requested_by_fkey")
-        ),
+        sa.ForeignKeyConstraint(["cancel_requested_by"], ["account.id"], name=op.f("task_cancel_requested_by_fkey")),
         sa.ForeignKeyConstraint(["database_id"], ["database.id"], name=op.f("task_database_id_fkey")),
         sa.ForeignKeyConstraint(["instance_id"], ["instance.id"], name=op.f("task_instance_id_fkey")),
         sa.ForeignKeyConstraint(["pipeline_id"], ["pipeline.id"], name=op.f("task_pipeline_id_fkey")),
@@ -673,9 +618,7 @@ def upgrade() -> None:
         unique=True,
         postgresql_where=sa.text("claimable OR status IN ('scheduled', 'running', 'canceling')"),
     )
-    op.create_index(
-        "task_claim_idx", "task", ["priority", "run_at", "id"], unique=False, postgresql_where="claimable"
-    )
+    op.create_index("task_claim_idx", "task", ["priority", "run_at", "id"], unique=False, postgresql_where="claimable")
     op.create_index("task_database_idx", "task", ["database_id"], unique=False)
     op.create_index(
         "task_instance_active_idx",
@@ -692,19 +635,11 @@ def upgrade() -> None:
         postgresql_where=sa.text("status = 'ready' AND NOT claimable"),
     )
     op.create_index(
-        "task_lease_idx",
-        "task",
-        ["lease_until"],
-        unique=False,
-        postgresql_where=sa.text("lease_until IS NOT NULL"),
+        "task_lease_idx", "task", ["lease_until"], unique=False, postgresql_where=sa.text("lease_until IS NOT NULL")
     )
     op.create_index("task_pipeline_idx", "task", ["pipeline_id", "stage_id", "status", "id"], unique=False)
     op.create_index(
-        "task_runner_idx",
-        "task",
-        ["runner_id"],
-        unique=False,
-        postgresql_where=sa.text("runner_id IS NOT NULL"),
+        "task_runner_idx", "task", ["runner_id"], unique=False, postgresql_where=sa.text("runner_id IS NOT NULL")
     )
     op.create_index("task_stage_status_idx", "task", ["stage_id", "status", "position"], unique=False)
     op.create_table(
@@ -720,7 +655,7 @@ def upgrade() -> None:
         sa.Column("sqlstate", sa.Text(), nullable=True),
         sa.Column("last_seq", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.CheckConstraint(
-            "outcome IN ('succeeded', 'failed', 'canceled', 'interrupted', 'retried')",
+            "\"outcome\" IN ('succeeded', 'failed', 'canceled', 'interrupted', 'retried')",
             name=op.f("task_run_outcome_check"),
         ),
         sa.CheckConstraint("(ended_at IS NULL) = (outcome IS NULL)", name=op.f("task_run_ended_check")),
@@ -737,9 +672,7 @@ def upgrade() -> None:
         sa.Column("level", sa.Text(), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
         sa.Column("statement_index", sa.Integer(), nullable=True),
-        sa.CheckConstraint(
-            "level IN ('debug', 'info', 'warning', 'error')", name=op.f("run_log_level_check")
-        ),
+        sa.CheckConstraint("\"level\" IN ('debug', 'info', 'warning', 'error')", name=op.f("run_log_level_check")),
         sa.ForeignKeyConstraint(["run_id"], ["task_run.id"], name=op.f("run_log_run_id_fkey")),
         sa.PrimaryKeyConstraint("run_id", "seq", name=op.f("run_log_pkey")),
     )
@@ -750,13 +683,13 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("run_id", sa.BigInteger(), nullable=True),
         sa.CheckConstraint(
-            "state IN ('applied', 'already_applied', 'failed', 'unknown')",
-            name=op.f("task_change_state_check"),
+            "\"state\" IN ('applied', 'already_applied', 'failed', 'unknown')", name=op.f("task_change_state_check")
         ),
         sa.ForeignKeyConstraint(["run_id"], ["task_run.id"], name=op.f("task_change_run_id_fkey")),
         sa.ForeignKeyConstraint(["task_id"], ["task.id"], name=op.f("task_change_task_id_fkey")),
         sa.PrimaryKeyConstraint("task_id", "version", name=op.f("task_change_pkey")),
     )
+    op.execute('INSERT INTO event_position ("only", last) VALUES (true, 0)')
 
 
 def downgrade() -> None:
@@ -769,9 +702,7 @@ def downgrade() -> None:
     op.drop_index("task_pipeline_idx", table_name="task")
     op.drop_index("task_lease_idx", table_name="task", postgresql_where=sa.text("lease_until IS NOT NULL"))
     op.drop_index(
-        "task_instance_ready_idx",
-        table_name="task",
-        postgresql_where=sa.text("status = 'ready' AND NOT claimable"),
+        "task_instance_ready_idx", table_name="task", postgresql_where=sa.text("status = 'ready' AND NOT claimable")
     )
     op.drop_index(
         "task_instance_active_idx",
@@ -799,9 +730,6 @@ def downgrade() -> None:
     op.drop_index(op.f("comment_issue_id_idx"), table_name="comment")
     op.drop_table("comment")
     op.drop_index(op.f("approval_stage_id_idx"), table_name="approval")
-    op.drop_index(
-        "approval_once_key", table_name="approval", postgresql_where=sa.text("decision = 'approve'")
-    )
     op.drop_table("approval")
     op.drop_index("stage_wake_idx", table_name="stage", postgresql_where=sa.text("wake_at IS NOT NULL"))
     op.drop_index(op.f("stage_environment_id_idx"), table_name="stage")

@@ -73,5 +73,7 @@ export async function call<T>(method: Method, template: string, options: Options
 /** A fresh Idempotency-Key; randomUUID exists only in secure contexts, so plain http falls back to random bytes. */
 export function newKey(): string {
   if (typeof crypto.randomUUID === "function") return crypto.randomUUID();
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join(
+    "",
+  );
 }

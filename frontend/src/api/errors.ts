@@ -63,5 +63,7 @@ export function explain(error: unknown): string {
   const fields = (error.problem.errors ?? []).map((e) => (e.field ? `${e.field}: ${e.message}` : e.message));
   const detail = error.problem.detail;
   if (!fields.length) return error.message;
-  return detail && !fields.some((f) => f.includes(detail)) ? `${detail} ${fields.join(" ")}` : fields.join(" ");
+  return detail && !fields.some((f) => f.includes(detail))
+    ? `${detail} ${fields.join(" ")}`
+    : fields.join(" ");
 }

@@ -33,7 +33,11 @@ afterEach(() => vi.useRealTimers());
 
 test("resumes after the last position when the browser gave up, and pauses longer each time", () => {
   const heard: StreamMessage[] = [];
-  const stop = listen("/stream-a", (m) => heard.push(m), (url) => new FakeSource(url));
+  const stop = listen(
+    "/stream-a",
+    (m) => heard.push(m),
+    (url) => new FakeSource(url),
+  );
   const first = FakeSource.all[0] as FakeSource;
   expect(first.url).toBe("/stream-a");
   first.onopen?.(new Event("open"));

@@ -15,11 +15,18 @@ test.each([
 
 test("a log event is read bare or wrapped, and nothing else is a log event", () => {
   expect(grownLog(event("LOG_APPENDED", { run: 4, task: 2, last_seq: 30 }))).toEqual({ run: 4, lastSeq: 30 });
-  expect(grownLog(event("LOG_APPENDED", { data: { run: 4, last_seq: 30 } }))).toEqual({ run: 4, lastSeq: 30 });
+  expect(grownLog(event("LOG_APPENDED", { data: { run: 4, last_seq: 30 } }))).toEqual({
+    run: 4,
+    lastSeq: 30,
+  });
   expect(grownLog(event("LOG_APPENDED", {}))).toBeNull();
   expect(grownLog(event("TASK_START", { run: 4 }))).toBeNull();
 });
 
 test("a shorter key covers longer ones, and duplicates go", () => {
-  expect(joinKeys([["task", 3], ["task"], ["issue", 1], ["issue", 1], ["issues"]])).toEqual([["task"], ["issue", 1], ["issues"]]);
+  expect(joinKeys([["task", 3], ["task"], ["issue", 1], ["issue", 1], ["issues"]])).toEqual([
+    ["task"],
+    ["issue", 1],
+    ["issues"],
+  ]);
 });

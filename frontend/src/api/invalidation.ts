@@ -18,9 +18,27 @@ export function staleKeys(event: LiveEvent): Key[] {
     case "COMMENTED":
       return issue ? [["activity", issue]] : [];
     case "ACCESS_CHANGED":
-      return [["me"], ["members"], ["users"], ["projects"], ["tiers"], ["environments"], ["issue"], ["issues"]];
+      return [
+        ["me"],
+        ["members"],
+        ["users"],
+        ["projects"],
+        ["tiers"],
+        ["environments"],
+        ["issue"],
+        ["issues"],
+      ];
     case "SYNC_COMPLETE":
-      return [["databases"], ["database"], ["schema"], ["instances"], ["instance"], ["syncs"], ["schedules"], ...ofPipeline];
+      return [
+        ["databases"],
+        ["database"],
+        ["schema"],
+        ["instances"],
+        ["instance"],
+        ["syncs"],
+        ["schedules"],
+        ...ofPipeline,
+      ];
     case "ISSUE_CREATED":
       return [...LISTS, ["projects"]];
   }
@@ -42,5 +60,7 @@ export function grownLog(event: LiveEvent): { run: number; lastSeq: number } | n
 /** Joins keys and drops those that a shorter one covers: `["task"]` covers `["task", 3]`. */
 export function joinKeys(keys: Key[]): Key[] {
   const unique = [...new Map(keys.map((k) => [JSON.stringify(k), k])).values()];
-  return unique.filter((key) => !unique.some((o) => o !== key && o.length < key.length && o.every((part, i) => part === key[i])));
+  return unique.filter(
+    (key) => !unique.some((o) => o !== key && o.length < key.length && o.every((part, i) => part === key[i])),
+  );
 }

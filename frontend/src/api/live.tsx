@@ -1,5 +1,14 @@
 import { useQueryClient } from "@tanstack/react-query";
-import { createContext, type ReactNode, useCallback, useContext, useEffect, useMemo, useRef, useState } from "react";
+import {
+  createContext,
+  type ReactNode,
+  useCallback,
+  useContext,
+  useEffect,
+  useMemo,
+  useRef,
+  useState,
+} from "react";
 import { API } from "./client";
 import { type LinkState, listen } from "./events";
 import { grownLog, joinKeys, staleKeys } from "./invalidation";
@@ -32,7 +41,8 @@ export function LiveProvider({ children }: { children: ReactNode }) {
         if (message.state === "live") {
           // After a gap everything on the screen may be old; logs have no position to resume from.
           if (wasLive) client.invalidateQueries();
-          for (const [, listeners] of logs.current) for (const tell of listeners) tell(Number.POSITIVE_INFINITY);
+          for (const [, listeners] of logs.current)
+            for (const tell of listeners) tell(Number.POSITIVE_INFINITY);
           wasLive = true;
         }
         return;

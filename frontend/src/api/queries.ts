@@ -10,9 +10,16 @@ const first = null as string | null;
 export const meQuery = queryOptions({ queryKey: ["me"], queryFn: auth.me, staleTime: slow, retry: false });
 export const tokensQuery = queryOptions({ queryKey: ["tokens"], queryFn: auth.tokens });
 export const usersQuery = queryOptions({ queryKey: ["users"], queryFn: auth.users });
-export const serviceAccountsQuery = queryOptions({ queryKey: ["service-accounts"], queryFn: auth.serviceAccounts });
+export const serviceAccountsQuery = queryOptions({
+  queryKey: ["service-accounts"],
+  queryFn: auth.serviceAccounts,
+});
 
-export const projectsQuery = queryOptions({ queryKey: ["projects"], queryFn: catalog.projects, staleTime: slow });
+export const projectsQuery = queryOptions({
+  queryKey: ["projects"],
+  queryFn: catalog.projects,
+  staleTime: slow,
+});
 export const environmentsQuery = queryOptions({
   queryKey: ["environments"],
   queryFn: catalog.environments,
@@ -24,7 +31,11 @@ export const membersQuery = (project: string) =>
   queryOptions({ queryKey: ["members", project], queryFn: () => catalog.members(project) });
 
 export const instancesQuery = (filter: Query = {}) =>
-  queryOptions({ queryKey: ["instances", filter], queryFn: () => catalog.instances(filter), placeholderData: keepPreviousData });
+  queryOptions({
+    queryKey: ["instances", filter],
+    queryFn: () => catalog.instances(filter),
+    placeholderData: keepPreviousData,
+  });
 export const instanceQuery = (slug: string) =>
   queryOptions({ queryKey: ["instance", slug], queryFn: () => catalog.instance(slug) });
 export const schedulesQuery = queryOptions({ queryKey: ["schedules"], queryFn: catalog.schedules });
@@ -34,7 +45,8 @@ export const syncsQuery = (slug: string) =>
 export const databasesQuery = (filter: Query) =>
   infiniteQueryOptions({
     queryKey: ["databases", filter],
-    queryFn: ({ pageParam, signal }) => catalog.databases({ ...filter, page_size: 50, page_token: pageParam }, signal),
+    queryFn: ({ pageParam, signal }) =>
+      catalog.databases({ ...filter, page_size: 50, page_token: pageParam }, signal),
     initialPageParam: first,
     getNextPageParam: next,
     placeholderData: keepPreviousData,
@@ -48,24 +60,37 @@ export const projectDatabasesQuery = (project: string) =>
 export const databaseQuery = (id: number) =>
   queryOptions({ queryKey: ["database", id], queryFn: () => catalog.database(id) });
 export const schemaQuery = (id: number) =>
-  queryOptions({ queryKey: ["schema", id], queryFn: () => catalog.schema(id), retry: false, staleTime: slow });
+  queryOptions({
+    queryKey: ["schema", id],
+    queryFn: () => catalog.schema(id),
+    retry: false,
+    staleTime: slow,
+  });
 
 export const issuesQuery = (filter: Query) =>
   infiniteQueryOptions({
     queryKey: ["issues", filter],
-    queryFn: ({ pageParam, signal }) => changes.issues({ ...filter, page_size: 50, page_token: pageParam }, signal),
+    queryFn: ({ pageParam, signal }) =>
+      changes.issues({ ...filter, page_size: 50, page_token: pageParam }, signal),
     initialPageParam: first,
     getNextPageParam: next,
     placeholderData: keepPreviousData,
   });
 export const issueListQuery = (filter: Query) =>
-  queryOptions({ queryKey: ["issues", "short", filter], queryFn: ({ signal }) => changes.issues(filter, signal) });
+  queryOptions({
+    queryKey: ["issues", "short", filter],
+    queryFn: ({ signal }) => changes.issues(filter, signal),
+  });
 export const issueQuery = (id: number) =>
   queryOptions({ queryKey: ["issue", id], queryFn: () => changes.issue(id) });
 export const activityQuery = (id: number) =>
   queryOptions({ queryKey: ["activity", id], queryFn: () => changes.activity(id) });
 export const releaseQuery = (id: number) =>
-  queryOptions({ queryKey: ["release", id], queryFn: () => changes.release(id), staleTime: Number.POSITIVE_INFINITY });
+  queryOptions({
+    queryKey: ["release", id],
+    queryFn: () => changes.release(id),
+    staleTime: Number.POSITIVE_INFINITY,
+  });
 
 export const pipelineQuery = (id: number) =>
   queryOptions({ queryKey: ["pipeline", id], queryFn: () => pipelines.get(id) });
@@ -84,7 +109,8 @@ export const taskQuery = (id: number) =>
 export const auditQuery = (filter: Query) =>
   infiniteQueryOptions({
     queryKey: ["audit", filter],
-    queryFn: ({ pageParam, signal }) => records.audit({ ...filter, page_size: 50, page_token: pageParam }, signal),
+    queryFn: ({ pageParam, signal }) =>
+      records.audit({ ...filter, page_size: 50, page_token: pageParam }, signal),
     initialPageParam: first,
     getNextPageParam: next,
     retry: false,

@@ -104,7 +104,9 @@ export type NewInstance = {
   tls: Tls;
   options?: InstanceOptions;
 };
-export type PatchInstance = Partial<Pick<NewInstance, "name" | "host" | "port" | "username" | "tls" | "options">> & {
+export type PatchInstance = Partial<
+  Pick<NewInstance, "name" | "host" | "port" | "username" | "tls" | "options">
+> & {
   password?: string;
 };
 export type InstanceOut = {

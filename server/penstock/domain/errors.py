@@ -47,7 +47,11 @@ class ValidationFailed(PenstockError):
     status = 422
 
     def __init__(
-        self, message: str | None = None, errors: Sequence[FieldError] = (), code: str | None = None, **extra: Any
+        self,
+        message: str | None = None,
+        errors: Sequence[FieldError] = (),
+        code: str | None = None,
+        **extra: Any,
     ) -> None:
         self.errors = list(errors)
         if code is not None:

@@ -31,9 +31,7 @@ def programs(major: int, account: Account, root: Path) -> Path:
     """
     if major not in _FOLDERS:
         carried = ", ".join(map(str, sorted(_FOLDERS)))
-        raise EmbeddedPostgresError(
-            f"The data in {root} is of PostgreSQL {major}; this release carries {carried}."
-        )
+        raise EmbeddedPostgresError(f"The data in {root} is of PostgreSQL {major}; this release carries {carried}.")
     package = _package()
     installed = package / _FOLDERS[major] / "bin"
     if _runs(installed, account):

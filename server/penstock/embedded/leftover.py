@@ -26,10 +26,13 @@ def settle(pgdata: Path, timeout: float = 10) -> None:
         AlreadyRunning: an orphan does not stop.
     """
     file = pgdata / "postmaster.pid"
+    if not file.exists():
+        return
     try:
         lines = file.read_text().splitlines()
         pid = int(lines[0])
-    except (FileNotFoundError, ValueError, IndexError):
+    except (ValueError, IndexError):
+        file.unlink()  # half written when the machine went down; PostgreSQL would refuse to judge it
         return
     if not _alive(pid):
         return

@@ -1,7 +1,8 @@
-"""What the runner and the services may ask of a target database, whatever its engine: the protocol and its data.
+"""What the runner and the services may ask of a target database, whatever its engine: the protocol and its
+data.
 
-Everything that is said to a target is said behind this protocol. Leases, permits, logs and metadata are not known here: an
-engine reaches them only through the `RunPort` that the runner hands in.
+Everything that is said to a target is said behind this protocol. Leases, permits, logs and metadata are not
+known here: an engine reaches them only through the `RunPort` that the runner hands in.
 """
 
 from __future__ import annotations
@@ -57,7 +58,8 @@ class Capabilities:
     Args:
         transactional_ddl: one change is one transaction with its ledger row.
         ledger_scope: whether each database has a ledger of its own or one serves the whole server.
-        server_identity: the server has an id of its own that survives a move (PostgreSQL's ``system_identifier``).
+        server_identity: the server has an id of its own that survives a move (PostgreSQL's
+            ``system_identifier``).
         journal: changes with non-transactional statements can run in journaled steps.
         takeover: a session of an older attempt can be found by its name and ended.
         blockers: the server can say which session another one waits for.
@@ -112,7 +114,8 @@ class InstanceReport:
     Args:
         version: as the server spells it, for example ``15.20``; None when it was not reached.
         flavour: ``postgresql``, ``mariadb`` or ``mysql``.
-        privileges: stable labels such as ``superuser``, ``createdb``, ``create_in_database``, ``read_all_stats``.
+        privileges: stable labels such as ``superuser``, ``createdb``, ``create_in_database``,
+            ``read_all_stats``.
         identity: the server's own id, which approvals cover; None where the server has none or does not tell.
     """
 
@@ -132,7 +135,8 @@ class Session:
 
     Args:
         started_at: with ``pid`` it names the session for good, since servers use pids again.
-        waits_for: what it waits for, for example ``Lock: relation shop.orders (AccessExclusiveLock)``; None when it runs.
+        waits_for: what it waits for, for example ``Lock: relation shop.orders (AccessExclusiveLock)``; None
+            when it runs.
         blocked_by: pids of the sessions that it waits for.
         query: the beginning of its current or last statement.
     """
@@ -175,9 +179,11 @@ class ApplyRequest:
         statement: the change's bytes as approved; verified against ``change_digest`` before anything is sent.
         change_digest: ``sha256:<hex>`` of ``statement``.
         run_id: public id of the task run, written into the ledger.
-        task_id, attempt: name the session on the server, so that a later attempt can take over from an older one.
+        task_id, attempt: name the session on the server, so that a later attempt can take over from an older
+            one.
         lock_timeout: seconds that one statement may wait for a lock before the transaction is tried again.
-        verify: queries that must hold after the change, before it commits: no rows, or one row with one true value.
+        verify: queries that must hold after the change, before it commits: no rows, or one row with one true
+            value.
     """
 
     deployment: str
@@ -200,9 +206,10 @@ class Failure:
     """Why a change is not applied, or not known to be.
 
     Args:
-        code: the server's SQLSTATE or error number, or one of ours such as ``version_conflict``, ``transaction_control``.
-        retry: design 4.3's class: ``transaction`` and ``connect`` may be tried again from the start, ``proof`` only after
-            the target's lock and ledger have been read.
+        code: the server's SQLSTATE or error number, or one of ours such as ``version_conflict``,
+            ``transaction_control``.
+        retry: design 4.3's class: ``transaction`` and ``connect`` may be tried again from the start,
+            ``proof`` only after the target's lock and ledger have been read.
         statement_index: 0-based, into the change's statements.
         line, column: 1-based position in the change's text, column in characters.
     """
@@ -228,14 +235,16 @@ class ApplyResult:
     """How one change ended, and how we know.
 
     Args:
-        state: ``applied`` and ``already_applied`` were read from the target; ``failed`` and ``canceled`` leave nothing
-            behind; ``unknown`` means that the proof could not be read, so it must be, before anything else is said.
+        state: ``applied`` and ``already_applied`` were read from the target; ``failed`` and ``canceled``
+            leave nothing behind; ``unknown`` means that the proof could not be read, so it must be, before
+            anything else is said.
         sent: whether any of the change's own SQL reached the server in this call.
         xid: the transaction's id on the server, if it had one.
         statements_run: statements that the server finished, in the last try.
         tries: how often the transaction was begun.
         duration: seconds, waiting for locks included.
-        ledger: the row that proves ``applied`` and ``already_applied``, or that stands against a ``version_conflict``.
+        ledger: the row that proves ``applied`` and ``already_applied``, or that stands against a
+            ``version_conflict``.
     """
 
     state: ApplyState
@@ -266,7 +275,10 @@ class RunPort(Protocol):
     deadline: float  # on the clock of `time.monotonic`
 
     async def still_mine(self) -> None:
-        """Ask the metadata database for lease and permit. Raises `LeaseLost`. After the lock, and before COMMIT."""
+        """Ask the metadata database for lease and permit.
+
+        Raises `LeaseLost`. After the lock, and before COMMIT.
+        """
 
     def may_start_statement(self) -> None:
         """Compare clocks only. Raises `LeaseLost` when the lease may have run out."""
@@ -282,7 +294,8 @@ class RunPort(Protocol):
 
 
 class EngineSession(Protocol):
-    """Work on one database over one connection, which is opened when first needed and again after it was lost."""
+    """Work on one database over one connection, which is opened when first needed and again after it was
+    lost."""
 
     async def apply(self, request: ApplyRequest, port: RunPort) -> ApplyResult:
         """Apply one change exactly once.
@@ -295,7 +308,8 @@ class EngineSession(Protocol):
         """
 
     async def read_ledger(self, project: str) -> dict[str, LedgerRow]:
-        """The ledger's rows of one project by version; empty when there is no ledger. Raises `TargetUnavailable`."""
+        """The ledger's rows of one project by version; empty when there is no ledger. Raises
+        `TargetUnavailable`."""
 
     async def record(self, request: ApplyRequest, *, wait: float = 60.0) -> LedgerRow:
         """Write the ledger row under the target's lock without running the change (settling, baseline).
@@ -308,7 +322,10 @@ class EngineSession(Protocol):
         """
 
     async def proof(self, project: str, version: str, change_digest: str, *, wait: float = 60.0) -> Proof:
-        """Take the lock, read the ledger, say what is true. Raises `TargetUnavailable` when that was not possible."""
+        """Take the lock, read the ledger, say what is true.
+
+        Raises `TargetUnavailable` when that was not possible.
+        """
 
 
 class Engine(Protocol):
@@ -327,7 +344,8 @@ class Engine(Protocol):
             parallel: how many databases are read at once.
 
         Raises:
-            TargetUnavailable: the instance cannot be read; a single database that refuses us is listed unreadable.
+            TargetUnavailable: the instance cannot be read; a single database that refuses us is listed
+                unreadable.
         """
 
     def session(self, target: Target) -> AbstractAsyncContextManager[EngineSession]:
@@ -345,16 +363,19 @@ class Engine(Protocol):
         """Sessions of that name, followed by the sessions that they wait for. Raises `TargetUnavailable`."""
 
     async def cancel(self, target: Target, application_name: str) -> int:
-        """Cancel the running statements of that name's sessions; returns how many. Raises `TargetUnavailable`."""
+        """Cancel the running statements of that name's sessions; returns how many. Raises
+        `TargetUnavailable`."""
 
     def grants(self, login: str) -> str:
-        """SQL that an owner runs in a database so that ``login`` gets a ledger that it can add to but not rewrite."""
+        """SQL that an owner runs in a database so that ``login`` gets a ledger that it can add to but not
+        rewrite."""
 
 
 def application_name(deployment: str, task_id: int, attempt: int) -> str:
     """The name of a task attempt's sessions: ``penstock:<deployment>:<task>:a<attempt>``, at most 63 bytes.
 
-    The server cuts longer names silently, and takeover relies on the tail, so the deployment is shortened here.
+    The server cuts longer names silently, and takeover relies on the tail, so the deployment is shortened
+    here.
     """
     tail = f":{task_id}:a{attempt}"
     room = 63 - len("penstock:") - len(tail)

@@ -1,4 +1,5 @@
-"""The fingerprint of a schema: sha-256 over its canonical JSON, the same on every machine and in every version of Python."""
+"""The fingerprint of a schema: sha-256 over its canonical JSON, the same on every machine and in every
+version of Python."""
 
 from __future__ import annotations
 
@@ -23,5 +24,8 @@ def fingerprint(schema: DatabaseSchema) -> str:
 
 
 def restore(data: bytes, name: str) -> DatabaseSchema:
-    """The schema whose canonical bytes these are, for the database ``name``. Raises `msgspec.ValidationError`."""
+    """The schema whose canonical bytes these are, for the database ``name``.
+
+    Raises `msgspec.ValidationError`.
+    """
     return msgspec.structs.replace(msgspec.json.decode(data, type=DatabaseSchema), name=name)

@@ -1,7 +1,8 @@
 """The canonical form of a database's schema: equal schemas are equal values, and so equal bytes.
 
-Introspection of every engine ends here. Nothing volatile is kept: no object ids, no statistics, no sequence positions, no
-order other than names and column positions. Comparing and rendering live in modules of their own.
+Introspection of every engine ends here. Nothing volatile is kept: no object ids, no statistics, no sequence
+positions, no order other than names and column positions. Comparing and rendering live in modules of their
+own.
 """
 
 from __future__ import annotations

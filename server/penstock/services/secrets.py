@@ -1,6 +1,7 @@
 """Keeps secrets unreadable at rest: AES-256-GCM under a data key per secret, which a master key wraps.
 
-The master key lives outside the database, in a 0600 file or the environment, so a dump of the database opens nothing.
+The master key lives outside the database, in a 0600 file or the environment, so a dump of the database opens
+nothing.
 Associated data binds a ciphertext to its row and column: moved to another row it cannot be opened.
 """
 
@@ -80,7 +81,8 @@ class Keyring:
 
     @classmethod
     def load(cls, data_dir: Path, environ: Mapping[str, str] = os.environ) -> Keyring:
-        """Read the master keys from the environment or from ``<data_dir>/master.key``, which is made when missing.
+        """Read the master keys from the environment or from ``<data_dir>/master.key``, which is made when
+        missing.
 
         Several keys are separated by white space, the current one first.
 

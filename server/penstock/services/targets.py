@@ -1,6 +1,7 @@
 """Turns a stored instance into a `Target` that an engine can connect to, with its password opened.
 
-The only place where a stored password becomes plain text; used by the runner, the syncer and the instance test.
+The only place where a stored password becomes plain text; used by the runner, the syncer and the instance
+test.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from penstock.engines.base import Target
 from penstock.services.secrets import Keyring, Sealed
 from penstock.store import instances
 
-PASSWORD = "password"  # noqa: S105  # the name of a secret, not one
+PASSWORD = "password"  # the name of a secret, not one
 
 
 class CredentialsMissing(ValidationFailed):
@@ -94,9 +95,7 @@ class Targets:
         """
         username = settings["username"]
         if settings["dsn_env"] is not None:
-            username, password = credentials(
-                self._environ, settings["dsn_env"], settings["host"], settings["port"]
-            )
+            username, password = credentials(self._environ, settings["dsn_env"], settings["host"], settings["port"])
         if not username:
             raise CredentialsMissing("The instance has neither a user name nor dsn_env.")
         return Target(

@@ -84,7 +84,7 @@ class Database:
             except DBAPIError as error:
                 if sqlstate(error) not in SERIALIZATION or attempt == ATTEMPTS:
                     raise
-            await asyncio.sleep(random.uniform(0.2, 1.0) * 0.02 * 2**attempt)  # noqa: S311  # jitter, not a secret
+            await asyncio.sleep(random.uniform(0.2, 1.0) * 0.02 * 2**attempt)  # jitter, not a secret
         raise AssertionError("unreachable")
 
     async def close(self) -> None:

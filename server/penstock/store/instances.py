@@ -57,7 +57,7 @@ async def by_id(conn: AsyncConnection, instance_id: int) -> Record | None:
 
 async def lock(conn: AsyncConnection, slug: str) -> Record | None:
     """One instance's own columns, locked until the transaction ends."""
-    return await fetch_one(conn, sa.select(instance).where(instance.c.slug == slug).with_for_update())
+    return await fetch_one(conn, sa.select(instance).where(instance.c.slug == slug).with_for_update(key_share=True))
 
 
 async def insert(conn: AsyncConnection, values: Mapping[str, Any]) -> int:
@@ -87,7 +87,10 @@ async def has_tasks(conn: AsyncConnection, instance_id: int) -> bool:
 
 
 async def delete(conn: AsyncConnection, instance_id: int) -> None:
-    """Remove an instance, its databases' rows and its secrets. Refused by foreign keys while tasks refer to it."""
+    """Remove an instance, its databases' rows and its secrets.
+
+    Refused by foreign keys while tasks refer to it.
+    """
     await conn.execute(sa.delete(database).where(database.c.instance_id == instance_id))
     await conn.execute(sa.delete(instance).where(instance.c.id == instance_id))
 

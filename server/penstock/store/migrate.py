@@ -17,6 +17,7 @@ from sqlalchemy import Connection, pool, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from penstock.domain.errors import PenstockError
+from penstock.store.database import asyncpg_url
 
 _ADVISORY_LOCK = 0x70656E73  # "pens"
 _RETRY_SECONDS = 0.2
@@ -35,7 +36,7 @@ async def upgrade(url: str, revision: str = "head") -> None:
     Each migration commits on its own, so an interrupted upgrade continues where it stopped.
 
     Args:
-        url: a ``postgresql+asyncpg://`` URL.
+        url: a PostgreSQL URL; the driver name is put right.
         revision: ``head``, or a revision of ``migrations/versions``.
     Raises:
         SchemaIsNewer: the database has a revision that this release does not know.
@@ -47,7 +48,7 @@ async def downgrade(url: str, revision: str) -> None:
     """Take the metadata database back to a revision; ``base`` removes every table.
 
     Args:
-        url: a ``postgresql+asyncpg://`` URL.
+        url: a PostgreSQL URL; the driver name is put right.
         revision: the revision to stop at.
     """
     await _run(url, lambda connection: command.downgrade(_config(connection), revision))
@@ -57,11 +58,11 @@ async def check(url: str) -> list[str]:
     """Answer the revisions that the database still lacks, oldest first; empty means it is up to date.
 
     Args:
-        url: a ``postgresql+asyncpg://`` URL.
+        url: a PostgreSQL URL; the driver name is put right.
     Raises:
         SchemaIsNewer: the database has a revision that this release does not know.
     """
-    engine = create_async_engine(url, poolclass=pool.NullPool)
+    engine = create_async_engine(asyncpg_url(url), poolclass=pool.NullPool)
     try:
         async with engine.connect() as connection:
             return await connection.run_sync(_pending)
@@ -75,7 +76,7 @@ def revisions() -> list[str]:
 
 
 async def _run(url: str, work: Callable[[Connection], None]) -> None:
-    engine = create_async_engine(url, poolclass=pool.NullPool)
+    engine = create_async_engine(asyncpg_url(url), poolclass=pool.NullPool)
     try:
         async with engine.connect() as connection:
             await _lock(connection)

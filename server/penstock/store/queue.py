@@ -6,7 +6,6 @@ is lost.  Only the database's clock counts.
 
 from __future__ import annotations
 
-import datetime as dt
 import secrets
 import uuid
 from collections.abc import Mapping, Sequence
@@ -59,7 +58,8 @@ class Claimed:
     rescues: int
     failures: int
     sent: bool
-    created_at: dt.datetime
+    unreachable_since: str | None
+    canceling: bool
     proof_only: bool
 
 
@@ -72,13 +72,13 @@ _PERMITTED: Final = (
 )
 
 
-def _permit_holds(task_alias: sa.FromClause = task) -> sa.ColumnElement[bool]:
+def permit_holds() -> sa.ColumnElement[bool]:
     """The task's stage has a permit that is still good."""
     return sa.exists(
         sa.select(stage.c.id)
         .join(environment, environment.c.id == stage.c.environment_id)
         .join(pipeline, pipeline.c.id == stage.c.pipeline_id)
-        .where(stage.c.id == task_alias.c.stage_id, *_PERMITTED)
+        .where(stage.c.id == task.c.stage_id, *_PERMITTED)
     )
 
 
@@ -93,7 +93,7 @@ async def claim(conn: AsyncConnection, runner_id: uuid.UUID, limit: int, lease_s
             sa.select(task.c.id, task.c.pipeline_id)
             .join(pipeline, pipeline.c.id == task.c.pipeline_id)
             .outerjoin(project_turn, project_turn.c.project_id == pipeline.c.project_id)
-            .where(task.c.claimable, task.c.run_at <= sa.func.statement_timestamp(), _permit_holds())
+            .where(task.c.claimable, task.c.run_at <= sa.func.statement_timestamp(), permit_holds())
             .order_by(task.c.priority, project_turn.c.served_at.nulls_first(), task.c.run_at, task.c.id)
             .limit(min(limit, MAX_CLAIM))
         )
@@ -107,10 +107,10 @@ async def claim(conn: AsyncConnection, runner_id: uuid.UUID, limit: int, lease_s
         "scheduled",
         task.c.id.in_([c.id for c in candidates]),
         task.c.claimable,
-        _permit_holds(),
+        permit_holds(),
         values={
             "attempt": task.c.attempt + 1,
-            "lease": sa.case({i: lease for i, lease in leases.items()}, value=task.c.id),
+            "lease": sa.case(leases, value=task.c.id),
             "lease_until": _lease_end(lease_seconds),
             "runner_id": runner_id,
             "deadline": sa.func.statement_timestamp() + sa.func.make_interval(0, 0, 0, 0, 0, 0, task.c.timeout_seconds),
@@ -119,7 +119,9 @@ async def claim(conn: AsyncConnection, runner_id: uuid.UUID, limit: int, lease_s
     return await _claimed(conn, runner_id, [m.id for m in moved], proof_only=False)
 
 
-async def claim_abandoned(conn: AsyncConnection, runner_id: uuid.UUID, limit: int, lease_seconds: float) -> list[Claimed]:
+async def claim_abandoned(
+    conn: AsyncConnection, runner_id: uuid.UUID, limit: int, lease_seconds: float
+) -> list[Claimed]:
     """Take over tasks whose cancellation was under way when their runner was lost: only to read the proof."""
     rows = (
         await conn.execute(
@@ -160,7 +162,9 @@ async def lock_pipelines(conn: AsyncConnection, ids: set[int]) -> None:
     )
 
 
-async def _claimed(conn: AsyncConnection, runner_id: uuid.UUID, ids: Sequence[int], *, proof_only: bool) -> list[Claimed]:
+async def _claimed(
+    conn: AsyncConnection, runner_id: uuid.UUID, ids: Sequence[int], *, proof_only: bool
+) -> list[Claimed]:
     if not ids:
         return []
     runs = postgresql.insert(task_run).from_select(
@@ -228,7 +232,8 @@ async def _claimed(conn: AsyncConnection, runner_id: uuid.UUID, ids: Sequence[in
             rescues=r.rescues,
             failures=r.failures,
             sent=r.sent,
-            created_at=r.created_at,
+            unreachable_since=(r.failure or {}).get("since"),
+            canceling=r.status == "canceling",
             proof_only=proof_only or r.rescues >= MAX_RESCUES,
         )
         for r in rows
@@ -244,7 +249,7 @@ def fence(claimed: Claimed) -> tuple[sa.ColumnElement[bool], ...]:
 
 
 async def holds(conn: AsyncConnection, claimed: Claimed) -> bool:
-    """Tell whether the lease is still ours, has not run out, and the stage's permit still stands (or a cancel is read out)."""
+    """Tell whether the lease is still ours and has not run out."""
     return bool(
         await conn.scalar(
             sa.select(
@@ -255,6 +260,17 @@ async def holds(conn: AsyncConnection, claimed: Claimed) -> bool:
                         task.c.lease_until > sa.func.statement_timestamp(),
                     )
                 )
+            )
+        )
+    )
+
+
+async def permitted(conn: AsyncConnection, claimed: Claimed) -> bool:
+    """Tell whether the stage's permit still stands; a task that is being canceled needs none to find out how it ended."""
+    return bool(
+        await conn.scalar(
+            sa.select(
+                sa.exists(sa.select(task.c.id).where(*fence(claimed), permit_holds() | (task.c.status == "canceling")))
             )
         )
     )
@@ -271,9 +287,7 @@ async def beat(
     Returns:
         task id -> whether somebody asked to cancel it, for those that are still ours.
     """
-    await conn.execute(
-        sa.update(runner).where(runner.c.id == runner_id).values(beat_at=sa.func.statement_timestamp())
-    )
+    await conn.execute(sa.update(runner).where(runner.c.id == runner_id).values(beat_at=sa.func.statement_timestamp()))
     if not held:
         return {}
     rows = await conn.execute(
@@ -282,7 +296,7 @@ async def beat(
             task.c.id.in_(sorted(held)),
             task.c.runner_id == runner_id,
             task.c.status.in_(ACTIVE),
-            task.c.lease == sa.case({i: lease for i, lease in held.items()}, value=task.c.id),
+            task.c.lease == sa.case(dict(held), value=task.c.id),
         )
         .values(lease_until=_lease_end(lease_seconds))
         .returning(task.c.id, task.c.cancel_requested_at.is_not(None).label("cancel"))
@@ -321,7 +335,9 @@ async def rescue(conn: AsyncConnection, task_ids: Sequence[int]) -> list[tasks.M
     return moved
 
 
-async def _end_runs(conn: AsyncConnection, task_ids: Sequence[int], outcome: str, *, before_current: bool = False) -> None:
+async def _end_runs(
+    conn: AsyncConnection, task_ids: Sequence[int], outcome: str, *, before_current: bool = False
+) -> None:
     if not task_ids:
         return
     condition = task_run.c.attempt < task.c.attempt if before_current else task_run.c.attempt == task.c.attempt

@@ -11,10 +11,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from penstock.store import outbox
 from penstock.store.rows import Cut, Slice, page, person
 from penstock.store.tables.accounts import account
 from penstock.store.tables.records import audit as audit_table
-from penstock.store.tables.records import event
 
 
 async def emit(
@@ -27,28 +27,17 @@ async def emit(
     issue_id: int | None = None,
     actor_id: int | None = None,
     data: Mapping[str, Any] | None = None,
-) -> int:
+) -> None:
     """Write one event without a position; the sequencer stamps it once this transaction has committed.
 
     Args:
         type: a name from `penstock.domain.events`.
-        version: the pipeline's next version, allocated under its row lock; given exactly when ``pipeline_id`` is.
+        version: the pipeline's next version, allocated under its row lock; given when ``pipeline_id`` is.
         actor_id: who did it; None for the service itself.
         data: facts for readers, never secrets.
-
-    Returns:
-        the event's id, which is not its position.
     """
-    values = {
-        "type": type,
-        "project_id": project_id,
-        "pipeline_id": pipeline_id,
-        "version": version,
-        "issue_id": issue_id,
-        "actor_id": actor_id,
-        "data": dict(data or {}),
-    }
-    return int(await conn.scalar(sa.insert(event).values(values).returning(event.c.id)) or 0)
+    one = outbox.NewEvent(type, project_id, pipeline_id, version, issue_id, actor_id, dict(data or {}))
+    await outbox.append(conn, [one])
 
 
 async def audit(

@@ -42,13 +42,17 @@ class Slice:
 
 async def fetch(conn: AsyncConnection, query: sa.Executable) -> list[Record]:
     """All rows of a query as records."""
-    return [dict(row) for row in (await conn.execute(query)).mappings()]
+    result = await conn.execute(query)
+    names = [str(name) for name in result.keys()]  # plain strings, which SQLAlchemy's quoted names are not
+    return [dict(zip(names, row, strict=True)) for row in result]
 
 
 async def fetch_one(conn: AsyncConnection, query: sa.Executable) -> Record | None:
     """The only row of a query, or None."""
-    row = (await conn.execute(query)).mappings().one_or_none()
-    return None if row is None else dict(row)
+    records = await fetch(conn, query)
+    if len(records) > 1:
+        raise ValueError("The query answered more than one row.")
+    return records[0] if records else None
 
 
 async def page(
@@ -93,9 +97,11 @@ def _check(after: Key, keys: Sequence[sa.ColumnElement[Any]]) -> None:
 
 
 def person(source: sa.FromClause = account) -> sa.ColumnElement[Any]:
-    """A person or service account as ``{id, name, email, kind}``, or null where an outer join found nobody."""
+    """A person or service account as ``{id, name, email, kind}``, or null where an outer join found
+    nobody."""
     who = sa.func.jsonb_build_object(
-        *("id", source.c.id, "name", source.c.name, "email", source.c.email, "kind", source.c.kind), type_=pg.JSONB
+        *("id", source.c.id, "name", source.c.name, "email", source.c.email, "kind", source.c.kind),
+        type_=pg.JSONB,
     )
     return sa.case((source.c.id.is_(None), None), else_=who)
 

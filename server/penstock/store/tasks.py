@@ -209,3 +209,14 @@ async def sweep(conn: AsyncConnection) -> tuple[int, int]:
     instances = {r.instance_id for r in rows}
     await lock_slots(conn, instances)
     return await promote(conn, instances), len({r.instance_id for r in rows if r.late})
+
+
+async def announce_cancel(conn: AsyncConnection, moved: Iterable[Moved]) -> None:
+    """Tell runners at commit which tasks to cancel; the heartbeat's answer tells them too, should this get lost."""
+    for m in moved:
+        await conn.execute(sa.select(sa.func.pg_notify(CANCEL_CHANNEL, str(m.id))))
+
+
+def with_ids(ids: Collection[int]) -> sa.ColumnElement[bool]:
+    """These tasks."""
+    return task.c.id.in_(ids)

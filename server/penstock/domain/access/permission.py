@@ -25,7 +25,14 @@ _OWNER = _RELEASER | {"issue.approve", "project.edit", "member.edit", "database.
 
 PROJECT_ROLES: Final = {"viewer": _VIEWER, "developer": _DEVELOPER, "releaser": _RELEASER, "owner": _OWNER}
 
-_WORKSPACE_DBA = _OWNER | {"instance.read", "instance.edit", "instance.sync", "schedule.edit", "database.edit", "user.read"}
+_WORKSPACE_DBA = _OWNER | {
+    "instance.read",
+    "instance.edit",
+    "instance.sync",
+    "schedule.edit",
+    "database.edit",
+    "user.read",
+}
 _WORKSPACE_ADMIN = _WORKSPACE_DBA | {
     "project.create",
     "project.delete",
@@ -44,6 +51,8 @@ WORKSPACE_ROLES: Final = {
 }
 
 # A machine can file, watch and report; it never approves and never overrides (8-api.md 8.3).
-PEOPLE_ONLY: Final = frozenset({"issue.approve", "task.skip", "user.edit", "service_account.edit", "member.edit", "tier.edit"})
+PEOPLE_ONLY: Final = frozenset(
+    {"issue.approve", "task.skip", "user.edit", "service_account.edit", "member.edit", "tier.edit"}
+)
 
 ALL: Final = SIGNED_IN | _OWNER | _WORKSPACE_ADMIN

@@ -145,9 +145,7 @@ def is_barred(rules: TierRules, approver_id: int, *, author: int, last_editor: i
     return not rules.self_approval and approver_id in (author, last_editor)
 
 
-def assign(
-    rules: TierRules, digest: str, decisions: Sequence[Decision], *, author: int, last_editor: int
-) -> Approvals:
+def assign(rules: TierRules, digest: str, decisions: Sequence[Decision], *, author: int, last_editor: int) -> Approvals:
     """Work out which decisions count for which step.
 
     Args:
@@ -161,9 +159,7 @@ def assign(
     for decision in decisions:
         if decision.digest == digest and not decision.approver.disabled:
             latest[decision.approver.id] = decision
-    rejected = tuple(
-        d.approver for d in latest.values() if d.decision == "reject" and can_ever_fill(rules, d.approver)
-    )
+    rejected = tuple(d.approver for d in latest.values() if d.decision == "reject" and can_ever_fill(rules, d.approver))
     pool = [
         d
         for d in latest.values()
@@ -212,6 +208,11 @@ def blockers(approvals: Approvals) -> list[Blocker]:
         people = "an approval" if missing == 1 else f"{missing} approvals"
         words = " or ".join(_words(f) for f in step.step.any_of)
         found.append(
-            Blocker("approval", "required", f"Waits for {people} by {words}.", tuple(f.label for f in step.step.any_of))
+            Blocker(
+                "approval",
+                "required",
+                f"Waits for {people} by {words}.",
+                tuple(f.label for f in step.step.any_of),
+            )
         )
     return found

@@ -65,7 +65,14 @@ def _hold(facts: Facts) -> Sequence[Blocker]:
 
 def _order(facts: Facts) -> Sequence[Blocker]:
     if facts.order.verdict in ("upstream_failed", "upstream_error"):
-        return (Blocker("order", facts.order.verdict, "A stage that this one needs did not pass.", ("role:project:releaser",)),)
+        return (
+            Blocker(
+                "order",
+                facts.order.verdict,
+                "A stage that this one needs did not pass.",
+                ("role:project:releaser",),
+            ),
+        )
     return facts.order.blockers
 
 

@@ -61,7 +61,13 @@ def plan(engines: Sequence[str | None], targets: Sequence[TargetDatabase]) -> tu
     """
     if not targets:
         raise ValidationFailed(
-            errors=[FieldError("targets", "There is no database to apply this to: name databases or environments.", "no_targets")],
+            errors=[
+                FieldError(
+                    "targets",
+                    "There is no database to apply this to: name databases or environments.",
+                    "no_targets",
+                )
+            ],
             code="no_targets",
         )
     wrong = [

@@ -22,7 +22,14 @@ TASK_STATUSES: Final = (
 )
 ACTIVE: Final = ("scheduled", "running", "canceling")
 ENDED: Final = ("succeeded", "failed", "canceled", "skipped")
-SKIP_REASONS: Final = ("manual", "upstream_failed", "upstream_error", "previous_task", "condition", "fail_fast")
+SKIP_REASONS: Final = (
+    "manual",
+    "upstream_failed",
+    "upstream_error",
+    "previous_task",
+    "condition",
+    "fail_fast",
+)
 
 # What a stage counts: failed tasks of class ERROR and skips that pass are counted apart, so that "does the stage pass" and
 # "which is the least successful outcome" are answered without reading tasks.
@@ -84,7 +91,9 @@ def total(counts: Counts) -> int:
 
 def stage_ended(counts: Counts) -> bool:
     """Every task has ended."""
-    return total(counts) == sum(counts[c] for c in ("succeeded", "failed", "error", "canceled", "skipped", "passed_over"))
+    return total(counts) == sum(
+        counts[c] for c in ("succeeded", "failed", "error", "canceled", "skipped", "passed_over")
+    )
 
 
 def stage_passes(counts: Counts) -> bool:

@@ -55,12 +55,10 @@ def ref(
     name: str, target: str, *, nullable: bool = False, ondelete: str | None = None, index: bool = False
 ) -> sa.Column[int]:
     """A bigint foreign key."""
-    return sa.Column(
-        name, sa.BigInteger, sa.ForeignKey(target, ondelete=ondelete), nullable=nullable, index=index
-    )
+    return sa.Column(name, sa.BigInteger, sa.ForeignKey(target, ondelete=ondelete), nullable=nullable, index=index)
 
 
 def one_of(column: str, values: tuple[str, ...]) -> sa.CheckConstraint:
     """A check that a text column holds one of the words that the domain knows."""
     words = ", ".join(f"'{v}'" for v in values)
-    return sa.CheckConstraint(f"{column} IN ({words})", name=column)
+    return sa.CheckConstraint(f'"{column}" IN ({words})', name=column)

@@ -104,7 +104,7 @@ schedule = sa.Table(
     sa.Column("cron", sa.Text, nullable=False),
     sa.Column("time_zone", sa.Text, nullable=False, server_default="UTC"),
     sa.Column("jitter_seconds", sa.Integer, nullable=False, server_default=sa.text("0")),
-    sa.Column("enabled", sa.Boolean, nullable=False, server_default=sa.true()),
+    sa.Column("enabled", sa.Boolean, nullable=False, server_default=sa.text("true")),
     time("next_slot"),
     time("next_at"),
     created_at(),

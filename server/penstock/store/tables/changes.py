@@ -71,7 +71,10 @@ issue = sa.Table(
     one_of("status", ISSUE_STATUSES),
     # One issue, one pipeline, one status: the database keeps them equal, nobody has to remember to.
     sa.ForeignKeyConstraint(
-        ["pipeline_id", "status"], ["pipeline.id", "pipeline.status"], name="issue_pipeline_fkey", onupdate="CASCADE"
+        ["pipeline_id", "status"],
+        ["pipeline.id", "pipeline.status"],
+        name="issue_pipeline_fkey",
+        onupdate="CASCADE",
     ),
     sa.Index("issue_project_idx", "project_id", "id"),
     sa.Index("issue_status_idx", "status", "id"),

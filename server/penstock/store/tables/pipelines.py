@@ -16,10 +16,10 @@ pipeline = sa.Table(
     ref("project_id", "project.id", nullable=True, index=True),
     sa.Column("status", sa.Text, nullable=False, server_default="open"),
     sa.Column("attempt", sa.Integer, nullable=False, server_default=sa.text("1")),
-    sa.Column("started", sa.Boolean, nullable=False, server_default=sa.false()),
-    sa.Column("ended", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("started", sa.Boolean, nullable=False, server_default=sa.text("false")),
+    sa.Column("ended", sa.Boolean, nullable=False, server_default=sa.text("false")),
     sa.Column("order", sa.Text, nullable=False, server_default="sequential"),
-    sa.Column("fail_fast", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("fail_fast", sa.Boolean, nullable=False, server_default=sa.text("false")),
     # Allocates event versions; always moved under the row lock.
     sa.Column("version", sa.BigInteger, nullable=False, server_default=sa.text("0")),
     time("held_at"),
@@ -81,7 +81,7 @@ runner = sa.Table(
     sa.Column("pid", sa.Integer, nullable=False),
     time("started_at", nullable=False),
     time("beat_at", nullable=False),
-    sa.Column("draining", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("draining", sa.Boolean, nullable=False, server_default=sa.text("false")),
 )
 
 _active = ", ".join(f"'{s}'" for s in ACTIVE)
@@ -107,10 +107,10 @@ task = sa.Table(
     sa.Column("failure_class", sa.Text),
     sa.Column("progress", sa.Text),
     json("waiting_on", nullable=True),
-    sa.Column("sent", sa.Boolean, nullable=False, server_default=sa.false()),  # some attempt sent a statement
+    sa.Column("sent", sa.Boolean, nullable=False, server_default=sa.text("false")),  # some attempt sent a statement
     # Queue: claimable means "could run now".
     sa.Column("slot_key", sa.Text, sa.ForeignKey("slot.key"), nullable=False),
-    sa.Column("claimable", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("claimable", sa.Boolean, nullable=False, server_default=sa.text("false")),
     sa.Column("priority", sa.Integer, nullable=False, server_default=sa.text("100")),
     time("run_at", nullable=False),
     sa.Column("attempt", sa.Integer, nullable=False, server_default=sa.text("0")),
@@ -137,7 +137,9 @@ task = sa.Table(
     sa.CheckConstraint("NOT claimable OR status = 'ready'", name="claimable"),
     sa.CheckConstraint("(status = 'skipped') = (skip_reason IS NOT NULL)", name="skip_reason_set"),
     sa.CheckConstraint("(status = 'failed') = (failure_class IS NOT NULL)", name="failure_class_set"),
-    sa.CheckConstraint("type <> 'database.change' OR (database_id IS NOT NULL AND release_id IS NOT NULL)", name="change"),
+    sa.CheckConstraint(
+        "type <> 'database.change' OR (database_id IS NOT NULL AND release_id IS NOT NULL)", name="change"
+    ),
     sa.CheckConstraint("attempt >= 0", name="attempt"),
 )
 sa.Index(
@@ -148,7 +150,11 @@ sa.Index(
 )
 sa.Index("task_claim_idx", task.c.priority, task.c.run_at, task.c.id, postgresql_where=task.c.claimable)
 sa.Index("task_lease_idx", task.c.lease_until, postgresql_where=task.c.lease_until.is_not(None))
-sa.Index("task_instance_active_idx", task.c.instance_id, postgresql_where=sa.text(f"claimable OR status IN ({_active})"))
+sa.Index(
+    "task_instance_active_idx",
+    task.c.instance_id,
+    postgresql_where=sa.text(f"claimable OR status IN ({_active})"),
+)
 sa.Index(
     "task_instance_ready_idx",
     task.c.instance_id,
@@ -224,13 +230,4 @@ approval = sa.Table(
     created_at(),
     one_of("decision", ("approve", "reject")),
     sa.CheckConstraint("(decision = 'approve') = (step IS NOT NULL)", name="step"),
-)
-# One person fills at most one step of a stage, for one digest.
-sa.Index(
-    "approval_once_key",
-    approval.c.stage_id,
-    approval.c.digest,
-    approval.c.account_id,
-    unique=True,
-    postgresql_where=approval.c.decision == "approve",
 )

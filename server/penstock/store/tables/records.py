@@ -29,9 +29,9 @@ sa.Index("event_issue_idx", event.c.issue_id, event.c.id, postgresql_where=event
 event_position = sa.Table(
     "event_position",
     metadata,
-    sa.Column("only", sa.Boolean, primary_key=True, server_default=sa.true()),
+    sa.Column("only", sa.Boolean, primary_key=True, server_default=sa.text("true")),
     sa.Column("last", sa.BigInteger, nullable=False),
-    sa.CheckConstraint("only", name="only"),
+    sa.CheckConstraint('"only"', name="only"),
 )
 
 audit = sa.Table(
@@ -67,9 +67,9 @@ idempotency = sa.Table(
 deployment = sa.Table(
     "deployment",
     metadata,
-    sa.Column("only", sa.Boolean, primary_key=True, server_default=sa.true()),
+    sa.Column("only", sa.Boolean, primary_key=True, server_default=sa.text("true")),
     sa.Column("id", sa.Uuid, nullable=False),
     time("demo_seeded_at"),
     created_at(),
-    sa.CheckConstraint("only", name="only"),
+    sa.CheckConstraint('"only"', name="only"),
 )

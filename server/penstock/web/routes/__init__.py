@@ -1,0 +1,35 @@
+"""All routes below ``/api/v1``, slice by slice."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from litestar.types import ControllerRouterHandler
+
+from penstock.web.routes.accounts import ACCOUNT_ROUTES
+from penstock.web.routes.auth import AUTH_ROUTES
+from penstock.web.routes.databases import DATABASE_ROUTES
+from penstock.web.routes.environments import ENVIRONMENT_ROUTES
+from penstock.web.routes.events import EVENT_ROUTES
+from penstock.web.routes.instances import INSTANCE_ROUTES
+from penstock.web.routes.issues import ISSUE_ROUTES
+from penstock.web.routes.pipelines import PIPELINE_ROUTES
+from penstock.web.routes.projects import PROJECT_ROUTES
+from penstock.web.routes.releases import RELEASE_ROUTES
+from penstock.web.routes.schedules import SCHEDULE_ROUTES
+from penstock.web.routes.tiers import TIER_ROUTES
+
+ALL_ROUTES: Final[list[ControllerRouterHandler]] = [
+    *AUTH_ROUTES,
+    *ACCOUNT_ROUTES,
+    *PROJECT_ROUTES,
+    *ENVIRONMENT_ROUTES,
+    *TIER_ROUTES,
+    *INSTANCE_ROUTES,
+    *DATABASE_ROUTES,
+    *SCHEDULE_ROUTES,
+    *RELEASE_ROUTES,
+    *ISSUE_ROUTES,
+    *PIPELINE_ROUTES,
+    *EVENT_ROUTES,
+]

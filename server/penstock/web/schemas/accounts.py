@@ -13,18 +13,18 @@ ProjectRole = Literal["owner", "releaser", "developer", "viewer"]
 Password = Annotated[str, msgspec.Meta(min_length=12, max_length=1_000)]
 
 
-class Login(Request):
+class Login(Request, kw_only=True):
     email: Annotated[str, msgspec.Meta(max_length=254)]
     password: Annotated[str, msgspec.Meta(max_length=1_000)]
 
 
-class ProjectMembership(Response):
+class ProjectMembership(Response, kw_only=True):
     project: str
     role: ProjectRole
     permissions: list[str]
 
 
-class Me(Response):
+class Me(Response, kw_only=True):
     """The caller. ``csrf_token`` must come back in the ``X-CSRF-Token`` header of every changing request of a session."""
 
     id: int
@@ -37,13 +37,13 @@ class Me(Response):
     csrf_token: str | None
 
 
-class NewToken(Request):
+class NewToken(Request, kw_only=True):
     name: Name
     service_account: int | None = None
     expires_in_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] | None = 90
 
 
-class TokenOut(Response):
+class TokenOut(Response, kw_only=True):
     id: int
     name: str
     owner: Person
@@ -53,27 +53,27 @@ class TokenOut(Response):
     last_used_at: Utc | None
 
 
-class CreatedToken(TokenOut):
+class CreatedToken(TokenOut, kw_only=True):
     """``token`` is shown once and stored only as a hash."""
 
     token: str
 
 
-class NewUser(Request):
+class NewUser(Request, kw_only=True):
     email: Email
     name: Name
     password: Password
     workspace_role: WorkspaceRole = "member"
 
 
-class PatchUser(Request):
+class PatchUser(Request, kw_only=True):
     name: Name | msgspec.UnsetType = msgspec.UNSET
     password: Password | msgspec.UnsetType = msgspec.UNSET
     workspace_role: WorkspaceRole | msgspec.UnsetType = msgspec.UNSET
     disabled: bool | msgspec.UnsetType = msgspec.UNSET
 
 
-class UserOut(Response):
+class UserOut(Response, kw_only=True):
     id: int
     email: str
     name: str
@@ -82,25 +82,30 @@ class UserOut(Response):
     created_at: Utc
 
 
-class NewServiceAccount(Request):
+class NewServiceAccount(Request, kw_only=True):
     name: Name
 
 
-class ServiceAccountOut(Response):
+class PatchServiceAccount(Request, kw_only=True):
+    name: Name | msgspec.UnsetType = msgspec.UNSET
+    disabled: bool | msgspec.UnsetType = msgspec.UNSET
+
+
+class ServiceAccountOut(Response, kw_only=True):
     id: int
     name: str
     disabled: bool
     created_at: Utc
 
 
-class Member(Request):
+class Member(Request, kw_only=True):
     """``principal`` is ``user:<email>`` or ``service:<id>``."""
 
     principal: Annotated[str, msgspec.Meta(min_length=1, max_length=300)]
     role: ProjectRole
 
 
-class MemberOut(Response):
+class MemberOut(Response, kw_only=True):
     principal: str
     role: ProjectRole
     person: Person

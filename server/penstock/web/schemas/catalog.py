@@ -10,18 +10,18 @@ import msgspec
 from penstock.web.schemas.common import Labels, Name, Person, Reason, Request, Response, Slug, Text, Utc
 
 
-class NewProject(Request):
+class NewProject(Request, kw_only=True):
     slug: Slug
     name: Name
     description: Text = ""
 
 
-class PatchProject(Request):
+class PatchProject(Request, kw_only=True):
     name: Name | msgspec.UnsetType = msgspec.UNSET
     description: Text | msgspec.UnsetType = msgspec.UNSET
 
 
-class ProjectOut(Response):
+class ProjectOut(Response, kw_only=True):
     slug: str
     name: str
     description: str
@@ -32,20 +32,20 @@ class ProjectOut(Response):
     version: int  # also the ETag
 
 
-class NewEnvironment(Request):
+class NewEnvironment(Request, kw_only=True):
     slug: Slug
     name: Name
     tier: Slug
     position: Annotated[int, msgspec.Meta(ge=0, le=10_000)] | None = None
 
 
-class PatchEnvironment(Request):
+class PatchEnvironment(Request, kw_only=True):
     name: Name | msgspec.UnsetType = msgspec.UNSET
     tier: Slug | msgspec.UnsetType = msgspec.UNSET
     position: Annotated[int, msgspec.Meta(ge=0, le=10_000)] | msgspec.UnsetType = msgspec.UNSET
 
 
-class EnvironmentOut(Response):
+class EnvironmentOut(Response, kw_only=True):
     slug: str
     name: str
     position: int
@@ -55,19 +55,19 @@ class EnvironmentOut(Response):
     version: int
 
 
-class Filler(Request, omit_defaults=True):
+class Filler(Request, kw_only=True, omit_defaults=True):
     """Who may fill a step: exactly one of role (``project:owner``, ``workspace:dba``) or user (an e-mail)."""
 
     role: str | None = None
     user: str | None = None
 
 
-class TierStep(Request):
+class TierStep(Request, kw_only=True):
     any_of: Annotated[list[Filler], msgspec.Meta(min_length=1, max_length=20)]
     count: Annotated[int, msgspec.Meta(ge=1, le=10)] = 1
 
 
-class NewTier(Request):
+class NewTier(Request, kw_only=True):
     slug: Slug
     name: Name
     steps: Annotated[list[TierStep], msgspec.Meta(max_length=10)] = []
@@ -75,14 +75,14 @@ class NewTier(Request):
     rollout: Literal["auto", "manual"] = "auto"
 
 
-class PatchTier(Request):
+class PatchTier(Request, kw_only=True):
     name: Name | msgspec.UnsetType = msgspec.UNSET
     steps: Annotated[list[TierStep], msgspec.Meta(max_length=10)] | msgspec.UnsetType = msgspec.UNSET
     self_approval: bool | msgspec.UnsetType = msgspec.UNSET
     rollout: Literal["auto", "manual"] | msgspec.UnsetType = msgspec.UNSET
 
 
-class TierOut(Response):
+class TierOut(Response, kw_only=True):
     slug: str
     name: str
     steps: list[TierStep]
@@ -96,12 +96,12 @@ EngineName = Literal["postgres", "mysql", "mariadb"]
 Tls = Literal["disable", "prefer", "require", "verify-full"]
 
 
-class InstanceOptions(Request):
+class InstanceOptions(Request, kw_only=True):
     max_running_tasks: Annotated[int, msgspec.Meta(ge=1, le=64)] = 4
     maintenance_database: Annotated[str, msgspec.Meta(min_length=1, max_length=63)] = "postgres"
 
 
-class NewInstance(Request):
+class NewInstance(Request, kw_only=True):
     slug: Slug
     name: Name | None = None
     engine: EngineName
@@ -112,10 +112,10 @@ class NewInstance(Request):
     password: Annotated[str, msgspec.Meta(max_length=1_000)] | None = None
     dsn_env: Annotated[str, msgspec.Meta(pattern=r"^PENSTOCK_DSN_[A-Z0-9_]+$")] | None = None
     tls: Tls = "prefer"
-    options: InstanceOptions = InstanceOptions()
+    options: InstanceOptions = msgspec.field(default_factory=InstanceOptions)
 
 
-class PatchInstance(Request):
+class PatchInstance(Request, kw_only=True):
     """A new host, port or TLS mode drops the stored password: send it again with the change."""
 
     name: Name | msgspec.UnsetType = msgspec.UNSET
@@ -127,7 +127,7 @@ class PatchInstance(Request):
     options: InstanceOptions | msgspec.UnsetType = msgspec.UNSET
 
 
-class InstanceOut(Response):
+class InstanceOut(Response, kw_only=True):
     slug: str
     name: str
     engine: EngineName
@@ -147,14 +147,14 @@ class InstanceOut(Response):
     version: int
 
 
-class TestStep(Response):
+class TestStep(Response, kw_only=True):
     name: str  # dns | tcp | tls | login | version | privileges
     ok: bool
     detail: str
     ms: float
 
 
-class InstanceTest(Response):
+class InstanceTest(Response, kw_only=True):
     reachable: bool
     authenticated: bool
     version: str | None
@@ -163,17 +163,17 @@ class InstanceTest(Response):
     steps: list[TestStep]
 
 
-class SyncStarted(Response):
+class SyncStarted(Response, kw_only=True):
     pipeline: int
     already_running: bool
 
 
-class PatchDatabase(Request):
-    project: Slug | None | msgspec.UnsetType = msgspec.UNSET
+class PatchDatabase(Request, kw_only=True):
+    project: Slug | msgspec.UnsetType | None = msgspec.UNSET
     labels: Labels | msgspec.UnsetType = msgspec.UNSET
 
 
-class DatabaseOut(Response):
+class DatabaseOut(Response, kw_only=True):
     id: int
     name: str
     instance: str
@@ -187,7 +187,7 @@ class DatabaseOut(Response):
     version: int
 
 
-class SchemaOut(Response):
+class SchemaOut(Response, kw_only=True):
     """The newest snapshot of a database: ``schemas`` is the structure of ``penstock.schema.model``."""
 
     database: int
@@ -196,7 +196,7 @@ class SchemaOut(Response):
     schemas: list[Any]
 
 
-class NewSchedule(Request):
+class NewSchedule(Request, kw_only=True):
     instance: Slug
     kind: Literal["schema.sync"] = "schema.sync"
     cron: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
@@ -204,13 +204,13 @@ class NewSchedule(Request):
     enabled: bool = True
 
 
-class PatchSchedule(Request):
+class PatchSchedule(Request, kw_only=True):
     cron: Annotated[str, msgspec.Meta(min_length=1, max_length=200)] | msgspec.UnsetType = msgspec.UNSET
     time_zone: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] | msgspec.UnsetType = msgspec.UNSET
     enabled: bool | msgspec.UnsetType = msgspec.UNSET
 
 
-class ScheduleOut(Response):
+class ScheduleOut(Response, kw_only=True):
     id: int
     kind: str
     instance: str
@@ -222,7 +222,7 @@ class ScheduleOut(Response):
     last_pipeline: int | None
 
 
-class EventOut(Response):
+class EventOut(Response, kw_only=True):
     position: int
     type: str
     at: Utc
@@ -234,12 +234,12 @@ class EventOut(Response):
     data: dict[str, Any]
 
 
-class EventPage(Response):
+class EventPage(Response, kw_only=True):
     items: list[EventOut]
     next_after: int
 
 
-class AuditOut(Response):
+class AuditOut(Response, kw_only=True):
     id: int
     at: Utc
     actor: Person | None
@@ -248,5 +248,5 @@ class AuditOut(Response):
     data: dict[str, Any]
 
 
-class WithReason(Request):
+class WithReason(Request, kw_only=True):
     reason: Reason

@@ -29,14 +29,14 @@ class Response(msgspec.Struct, kw_only=True):
     """Base of response bodies."""
 
 
-class Page(Response, Generic[T]):
+class Page(Response, Generic[T], kw_only=True):
     """One page of a list; ``next_page_token`` is null on the last one."""
 
     items: list[T]
     next_page_token: str | None
 
 
-class Person(Response):
+class Person(Response, kw_only=True):
     """Who did something: a person or a service account."""
 
     id: int
@@ -45,7 +45,7 @@ class Person(Response):
     kind: str  # person | service_account
 
 
-class BlockerOut(Response):
+class BlockerOut(Response, kw_only=True):
     """Why something waits (see the design of gates): what, for whom, until when."""
 
     gate: str

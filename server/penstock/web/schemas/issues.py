@@ -13,7 +13,7 @@ Title = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 DatabaseRef = int | Annotated[str, msgspec.Meta(min_length=3, max_length=200)]  # an id or "instance/name"
 
 
-class NewChange(Request):
+class NewChange(Request, kw_only=True):
     version: Version | None = None  # a UUIDv7 when absent
     name: Annotated[str, msgspec.Meta(max_length=200)] = ""
     statement: str
@@ -23,12 +23,12 @@ class NewChange(Request):
     verify: str | None = None
 
 
-class NewRelease(Request):
+class NewRelease(Request, kw_only=True):
     project: Slug
     changes: Annotated[list[NewChange], msgspec.Meta(max_length=5_000)]
 
 
-class ChangeOut(Response):
+class ChangeOut(Response, kw_only=True):
     version: str
     name: str
     digest: str
@@ -41,7 +41,7 @@ class ChangeOut(Response):
     statements: int
 
 
-class ReleaseOut(Response):
+class ReleaseOut(Response, kw_only=True):
     id: int
     project: str
     digest: str
@@ -50,7 +50,7 @@ class ReleaseOut(Response):
     created_at: Utc
 
 
-class ReleaseSummary(Response):
+class ReleaseSummary(Response, kw_only=True):
     id: int
     project: str
     digest: str
@@ -59,18 +59,18 @@ class ReleaseSummary(Response):
     created_at: Utc
 
 
-class IssueRelease(Request):
+class IssueRelease(Request, kw_only=True):
     changes: Annotated[list[NewChange], msgspec.Meta(max_length=5_000)]
 
 
-class Targets(Request):
+class Targets(Request, kw_only=True):
     """Exactly one of the two: databases, or every database of the project in these environments."""
 
     databases: Annotated[list[DatabaseRef], msgspec.Meta(max_length=10_000)] | None = None
     environments: Annotated[list[Slug], msgspec.Meta(max_length=100)] | None = None
 
 
-class NewIssue(Request):
+class NewIssue(Request, kw_only=True):
     project: Slug
     title: Title
     description: Text = ""
@@ -80,13 +80,13 @@ class NewIssue(Request):
     targets: Targets
 
 
-class PatchIssue(Request):
+class PatchIssue(Request, kw_only=True):
     title: Title | msgspec.UnsetType = msgspec.UNSET
     description: Text | msgspec.UnsetType = msgspec.UNSET
     labels: Labels | msgspec.UnsetType = msgspec.UNSET
 
 
-class PutRelease(Request):
+class PutRelease(Request, kw_only=True):
     """Exactly one of the three."""
 
     release: int | None = None
@@ -94,7 +94,7 @@ class PutRelease(Request):
     statement: str | None = None
 
 
-class StageCounts(Response):
+class StageCounts(Response, kw_only=True):
     waiting: int
     ready: int
     scheduled: int
@@ -107,7 +107,7 @@ class StageCounts(Response):
     total: int
 
 
-class ApprovalOut(Response):
+class ApprovalOut(Response, kw_only=True):
     id: int
     stage: str
     step: int | None
@@ -119,7 +119,7 @@ class ApprovalOut(Response):
     at: Utc
 
 
-class ApprovalStepOut(Response):
+class ApprovalStepOut(Response, kw_only=True):
     """One step of the stage's tier: who may fill it, who did, whether it is next."""
 
     index: int
@@ -132,7 +132,18 @@ class ApprovalStepOut(Response):
     can_approve: bool  # the caller could fill it now
 
 
-class StageOut(Response):
+class PipelineSummary(Response, kw_only=True):
+    """A pipeline as a line of a list."""
+
+    id: int
+    status: Literal["open", "done", "canceled"]
+    result: str
+    stages: list[StageDot]
+    created_at: Utc
+    updated_at: Utc
+
+
+class StageOut(Response, kw_only=True):
     id: int
     name: str
     environment: str
@@ -152,7 +163,7 @@ class StageOut(Response):
     actions: list[str]  # what the caller may do now: approve, reject, advance, retry_failed
 
 
-class PipelineOut(Response):
+class PipelineOut(Response, kw_only=True):
     id: int
     issue: int | None
     project: str | None
@@ -169,7 +180,7 @@ class PipelineOut(Response):
     updated_at: Utc
 
 
-class IssueOut(Response):
+class IssueOut(Response, kw_only=True):
     id: int
     project: str
     title: str
@@ -188,13 +199,13 @@ class IssueOut(Response):
     updated_at: Utc
 
 
-class StageDot(Response):
+class StageDot(Response, kw_only=True):
     name: str
     status: str
     counts: StageCounts
 
 
-class IssueSummary(Response):
+class IssueSummary(Response, kw_only=True):
     id: int
     project: str
     title: str
@@ -210,7 +221,7 @@ class IssueSummary(Response):
     updated_at: Utc
 
 
-class Failure(Response):
+class Failure(Response, kw_only=True):
     kind: str
     failure_class: str = msgspec.field(name="class")
     code: str
@@ -221,14 +232,14 @@ class Failure(Response):
     hint: str | None
 
 
-class TaskChange(Response):
+class TaskChange(Response, kw_only=True):
     version: str
     name: str
     state: Literal["applied", "already_applied", "failed", "unknown", "not_run"]
     run: int | None
 
 
-class TaskSummary(Response):
+class TaskSummary(Response, kw_only=True):
     id: int
     name: str
     type: str
@@ -249,17 +260,9 @@ class TaskSummary(Response):
     actions: list[str]  # retry, cancel, skip
 
 
-class TaskOut(TaskSummary):
-    pipeline: int
-    issue: int | None
-    release: int | None
-    blockers: list[BlockerOut]
-    changes: list[TaskChange]
-    run_at: Utc | None
-    runs: list[RunOut]
+class RunOut(Response, kw_only=True):
+    """One attempt of a task; ``runner`` is ``host:pid``."""
 
-
-class RunOut(Response):
     id: int
     task: int
     attempt: int
@@ -270,7 +273,17 @@ class RunOut(Response):
     last_seq: int
 
 
-class LogLine(Response):
+class TaskOut(TaskSummary, kw_only=True):
+    pipeline: int
+    issue: int | None
+    release: int | None
+    blockers: list[BlockerOut]
+    changes: list[TaskChange]
+    run_at: Utc | None
+    runs: list[RunOut]
+
+
+class LogLine(Response, kw_only=True):
     seq: int
     at: Utc
     level: Literal["debug", "info", "warning", "error"]
@@ -278,24 +291,24 @@ class LogLine(Response):
     statement_index: int | None
 
 
-class LogPage(Response):
+class LogPage(Response, kw_only=True):
     items: list[LogLine]
     next_after: int
     ended: bool
 
 
-class NewApproval(Request):
+class NewApproval(Request, kw_only=True):
     stages: list[str] | Literal["all"]
     digest: dict[str, str]
     decision: Literal["approve", "reject"]
     comment: Text = ""
 
 
-class NewComment(Request):
+class NewComment(Request, kw_only=True):
     body: Annotated[str, msgspec.Meta(min_length=1, max_length=20_000)]
 
 
-class ActivityOut(Response):
+class ActivityOut(Response, kw_only=True):
     """A comment or an event of the issue's timeline, oldest first."""
 
     id: str

@@ -1,0 +1,57 @@
+import { NavLink } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { Link, useLocation } from "@tanstack/react-router";
+import { Database, Inbox, ListChecks, type LucideIcon, ScrollText, Server, Settings } from "lucide-react";
+import { issueListQuery } from "@/api/queries";
+import type { Me } from "@/api/types";
+import { mayInWorkspace, useMe } from "./session";
+import classes from "./Shell.module.css";
+
+export type Place = {
+  to: "/" | "/issues" | "/databases" | "/instances" | "/settings" | "/audit";
+  label: string;
+  keys: string;
+  icon: LucideIcon;
+  shown?: (me: Me) => boolean;
+};
+
+export const PLACES: Place[] = [
+  { to: "/", label: "Inbox", keys: "g h", icon: Inbox },
+  { to: "/issues", label: "Issues", keys: "g i", icon: ListChecks },
+  { to: "/databases", label: "Databases", keys: "g d", icon: Database },
+  { to: "/instances", label: "Instances", keys: "g n", icon: Server },
+  { to: "/settings", label: "Settings", keys: "g s", icon: Settings },
+  { to: "/audit", label: "Audit", keys: "g a", icon: ScrollText, shown: (me) => mayInWorkspace(me, "audit.read") },
+];
+
+/** The places of the application that this caller can go to. */
+export const placesFor = (me: Me) => PLACES.filter((p) => p.shown?.(me) ?? true);
+
+export function Nav({ onLeave }: { onLeave: () => void }) {
+  const me = useMe();
+  const path = useLocation({ select: (l) => l.pathname });
+  const waiting = useQuery(issueListQuery({ waiting_for: "me", status: "open", page_size: 50 }));
+  const count = waiting.data?.items.length ?? 0;
+  const many = waiting.data?.next_page_token ? `${count}+` : String(count);
+  return placesFor(me).map(({ to, label, icon: Icon }) => (
+    <NavLink
+      key={to}
+      component={Link}
+      to={to}
+      label={label}
+      active={to === "/" ? path === "/" : path.startsWith(to)}
+      aria-current={(to === "/" ? path === "/" : path.startsWith(to)) ? "page" : undefined}
+      leftSection={<Icon size={16} strokeWidth={1.9} aria-hidden />}
+      rightSection={
+        to === "/" && count > 0 ? (
+          <span className={classes.count}>
+            {many}
+            <span className="visually-hidden"> waiting for you</span>
+          </span>
+        ) : undefined
+      }
+      className={classes.link}
+      onClick={onLeave}
+    />
+  ));
+}

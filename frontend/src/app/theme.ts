@@ -1,0 +1,104 @@
+import {
+  ActionIcon,
+  Alert,
+  Button,
+  type CSSVariablesResolver,
+  createTheme,
+  Input,
+  type MantineColorsTuple,
+  Menu,
+  Modal,
+  Notification,
+  Popover,
+  Tooltip,
+} from "@mantine/core";
+
+/** The colour of deep, moving water: calm, and 5:1 on white where it carries text. */
+const water: MantineColorsTuple = [
+  "#eaf4fa",
+  "#d5e8f3",
+  "#aed2e8",
+  "#84bbdc",
+  "#62a8d2",
+  "#4798c6",
+  "#2f86b7",
+  "#17648f",
+  "#14567c",
+  "#0f4260",
+];
+
+export const theme = createTheme({
+  colors: { water },
+  primaryColor: "water",
+  primaryShade: { light: 7, dark: 8 },
+  defaultRadius: "sm",
+  autoContrast: true,
+  cursorType: "pointer",
+  respectReducedMotion: true,
+  fontFamily: '"Inter Variable", Inter, system-ui, -apple-system, "Segoe UI", sans-serif',
+  fontFamilyMonospace: 'ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace',
+  fontSizes: { xs: "0.75rem", sm: "0.8125rem", md: "0.875rem", lg: "1rem", xl: "1.125rem" },
+  spacing: { xs: "0.5rem", sm: "0.75rem", md: "1rem", lg: "1.25rem", xl: "2rem" },
+  headings: {
+    fontWeight: "620",
+    sizes: {
+      h1: { fontSize: "1.25rem", lineHeight: "1.35" },
+      h2: { fontSize: "0.9375rem", lineHeight: "1.4" },
+      h3: { fontSize: "0.875rem", lineHeight: "1.4" },
+    },
+  },
+  components: {
+    ActionIcon: ActionIcon.extend({ defaultProps: { variant: "subtle", color: "gray", size: 30 } }),
+    Alert: Alert.extend({ styles: { title: { color: "var(--mantine-color-text)" } } }),
+    Button: Button.extend({
+      defaultProps: { size: "xs" },
+      vars: () => ({ root: { "--button-fz": "0.8125rem", "--button-height": "30px" } }),
+      styles: { label: { fontWeight: 550 } },
+    }),
+    Input: Input.extend({ defaultProps: { size: "xs" } }),
+    Menu: Menu.extend({ defaultProps: { shadow: "md", position: "bottom-end", withinPortal: true } }),
+    Modal: Modal.extend({
+      defaultProps: { centered: false, yOffset: "10vh", overlayProps: { backgroundOpacity: 0.4 } },
+      styles: { title: { fontWeight: 620, fontSize: "0.9375rem" } },
+    }),
+    Notification: Notification.extend({ defaultProps: { closeButtonProps: { "aria-label": "Dismiss" } } }),
+    Popover: Popover.extend({ defaultProps: { shadow: "md" } }),
+    Tooltip: Tooltip.extend({ defaultProps: { openDelay: 300, withArrow: true, multiline: true, maw: 320 } }),
+  },
+});
+
+/** Mantine's own dimmed and light-variant text miss WCAG AA (3.3:1); these shades reach it. */
+const COLOURS = ["gray", "blue", "green", "red", "yellow", "orange", "water"];
+const lightText = (shade: number) =>
+  Object.fromEntries(
+    COLOURS.map((c) => [`--mantine-color-${c}-light-color`, `var(--mantine-color-${c}-${shade})`]),
+  );
+
+export const cssVariablesResolver: CSSVariablesResolver = () => ({
+  variables: {},
+  light: {
+    ...lightText(9),
+    "--mantine-color-green-light-color": "#1d5c2a",
+    "--mantine-color-yellow-light-color": "#7a4a00",
+    "--mantine-color-orange-light-color": "#8a3b00",
+    "--mantine-color-red-light-color": "#a51111",
+    "--mantine-color-dimmed": "#5a6470",
+    "--mantine-color-text": "#1b2229",
+    "--mantine-color-placeholder": "#5f6b78",
+    "--mantine-color-error": "#b3261e",
+    "--mantine-color-default-border": "#dde2e7",
+    "--mantine-color-anchor": "var(--mantine-color-water-7)",
+  },
+  dark: {
+    ...lightText(2),
+    "--mantine-color-body": "#14181c",
+    "--mantine-color-text": "#dfe5ea",
+    "--mantine-color-dimmed": "#9ba7b3",
+    "--mantine-color-placeholder": "#8f9ba7",
+    "--mantine-color-error": "#ff8f87",
+    "--mantine-color-default": "#1c2127",
+    "--mantine-color-default-hover": "#242a31",
+    "--mantine-color-default-border": "#303841",
+    "--mantine-color-anchor": "var(--mantine-color-water-3)",
+  },
+});

@@ -1,0 +1,50 @@
+import { CircleDashed, Clock, Hand, Lock, Pause, Play, type LucideIcon, Unplug, UserRoundCheck } from "lucide-react";
+import type { Blocker } from "@/api/types";
+import { useMe } from "@/app/session";
+import { absolute } from "@/shared/ui/time";
+import { TimeAgo } from "@/shared/ui/TimeAgo";
+import classes from "./BlockerList.module.css";
+import { sortBlockers } from "./blockers";
+import { parties } from "./parties";
+
+const ICONS: Record<string, LucideIcon> = {
+  approval: UserRoundCheck,
+  advance: Play,
+  hold: Pause,
+  order: Clock,
+  freeze: Lock,
+  limit: Hand,
+  "target-unreachable": Unplug,
+};
+
+/** All reasons, not only the first: what is missing, who can clear it, when it clears by itself. */
+export function BlockerList({ blockers }: { blockers: Blocker[] }) {
+  const me = useMe();
+  return (
+    <ul className={classes.list}>
+      {sortBlockers(blockers).map((b) => {
+        const Icon = ICONS[b.gate] ?? CircleDashed;
+        return (
+          <li key={`${b.gate}/${b.code}/${b.message}`} className={classes.item}>
+            <Icon size={15} aria-hidden />
+            <div>
+              {b.message}
+              {b.waiting_for.length > 0 && (
+                <span className={classes.who} title={b.waiting_for.join(", ")}>
+                  {" "}
+                  Waiting for {parties(b.waiting_for, me)}.
+                </span>
+              )}
+              {b.clears_at && (
+                <span className={classes.who} title={absolute(b.clears_at)}>
+                  {" "}
+                  Clears by itself <TimeAgo iso={b.clears_at} />.
+                </span>
+              )}
+            </div>
+          </li>
+        );
+      })}
+    </ul>
+  );
+}

@@ -1,0 +1,84 @@
+import { Button, Skeleton } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { Pencil } from "lucide-react";
+import { lazy, Suspense, useState } from "react";
+import { releaseQuery, taskQuery } from "@/api/queries";
+import type { ChangeOut, IssueOut, TaskOut } from "@/api/types";
+import { Panel } from "@/shared/ui/Panel";
+import { QueryGate } from "@/shared/ui/QueryGate";
+import classes from "./ChangePanel.module.css";
+import { failureMark } from "./failureMark";
+
+const SqlView = lazy(() => import("@/features/sql/SqlView").then((m) => ({ default: m.SqlView })));
+
+type Props = { issue: IssueOut; task: number | undefined; onEdit: () => void };
+
+function Changes({ changes, task }: { changes: ChangeOut[]; task: TaskOut | undefined }) {
+  const mark = task ? failureMark(task, changes) : null;
+  const [picked, setPicked] = useState<string | null>(null);
+  const current = changes.find((c) => c.version === (picked ?? mark?.version)) ?? changes[0];
+  if (!current) return null;
+  return (
+    <div className={classes.body}>
+      {changes.length > 1 && (
+        <ul className={classes.list} aria-label="Changes of this release">
+          {changes.map((c) => (
+            <li key={c.version}>
+              <button
+                type="button"
+                className={classes.pick}
+                aria-current={c.version === current.version ? "true" : undefined}
+                onClick={() => setPicked(c.version)}
+              >
+                <span className="mono">{c.version}</span> {c.name}
+                {mark?.version === c.version && <span className={classes.failed}>failed</span>}
+              </button>
+            </li>
+          ))}
+        </ul>
+      )}
+      <div className={classes.sql}>
+        <p className={classes.facts}>
+          <span className="num">
+            {current.statements} {current.statements === 1 ? "statement" : "statements"} · {current.bytes.toLocaleString()} bytes
+          </span>
+          {" · "}
+          <span className="mono" title={current.digest}>
+            {current.digest.slice(0, 19)}
+          </span>
+        </p>
+        <Suspense fallback={<Skeleton h={160} />}>
+          <SqlView
+            value={current.statement}
+            label={`SQL of ${current.name || current.version}`}
+            mark={mark && mark.version === current.version ? mark : null}
+          />
+        </Suspense>
+      </div>
+    </div>
+  );
+}
+
+/** The SQL that was approved and runs, with the failing line of the task that is looked at marked in it. */
+export function ChangePanel({ issue, task: taskId, onEdit }: Props) {
+  const release = useQuery(releaseQuery(issue.release));
+  const task = useQuery({ ...taskQuery(taskId ?? 0), enabled: taskId !== undefined });
+  return (
+    <Panel
+      title="Change"
+      id="change"
+      flush
+      actions={
+        issue.actions.includes("edit") && (
+          <Button variant="default" leftSection={<Pencil size={13} aria-hidden />} onClick={onEdit}>
+            Edit SQL
+          </Button>
+        )
+      }
+    >
+      <QueryGate query={release} skeleton={<Skeleton h={160} m={14} />}>
+        {(data) => <Changes changes={data.changes} task={task.data} />}
+      </QueryGate>
+    </Panel>
+  );
+}

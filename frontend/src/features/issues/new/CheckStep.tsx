@@ -1,0 +1,59 @@
+import { Skeleton } from "@mantine/core";
+import { lazy, Suspense } from "react";
+import type { DatabaseOut, EnvironmentOut, TierOut } from "@/api/types";
+import type { Draft } from "../draft";
+import { previewStages } from "../preview";
+import { tierText } from "../tiers";
+import classes from "./NewChange.module.css";
+
+const SqlView = lazy(() => import("@/features/sql/SqlView").then((m) => ({ default: m.SqlView })));
+
+type Props = { draft: Draft; chosen: DatabaseOut[]; environments: EnvironmentOut[]; tiers: TierOut[] };
+
+/** Step 3: exactly what filing creates: stages in order, who must approve each, the SQL as it will run. */
+export function CheckStep({ draft, chosen, environments, tiers }: Props) {
+  const stages = previewStages(chosen, environments, tiers);
+  return (
+    <div className={classes.check}>
+      <ol className={classes.stages} aria-label="Stages">
+        {stages.map((s, at) => (
+          <li key={s.environment.slug} className={classes.stage}>
+            <span className={classes.number}>{at + 1}</span>
+            <div>
+              <h3>
+                {s.environment.name}{" "}
+                <span className={classes.count}>
+                  {s.databases.length} {s.databases.length === 1 ? "database" : "databases"}
+                </span>
+              </h3>
+              <p>{s.tier ? tierText(s.tier) : `Rules of tier ${s.environment.tier}.`}</p>
+              <p className={classes.names}>
+                {s.databases
+                  .slice(0, 6)
+                  .map((d) => d.name)
+                  .join(", ")}
+                {s.databases.length > 6 && ` and ${s.databases.length - 6} more`}
+              </p>
+            </div>
+          </li>
+        ))}
+      </ol>
+      <div className={classes.sql}>
+        <h3>{draft.title}</h3>
+        {draft.description && <p className={classes.description}>{draft.description}</p>}
+        <Suspense fallback={<Skeleton h={160} />}>
+          {draft.changes.map((c, at) => (
+            <div key={c.key} className={classes.script}>
+              {(c.version || c.name) && (
+                <p className={classes.names}>
+                  <span className="mono">{c.version}</span> {c.name}
+                </p>
+              )}
+              <SqlView value={c.statement} label={`SQL to file, change ${at + 1}`} />
+            </div>
+          ))}
+        </Suspense>
+      </div>
+    </div>
+  );
+}

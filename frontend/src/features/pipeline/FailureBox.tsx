@@ -1,0 +1,22 @@
+import type { Failure } from "@/api/types";
+import classes from "./TaskDetail.module.css";
+import { failurePlace, failureTitle } from "./taskWords";
+
+/** What went wrong, in the server's words, and where in the script. */
+export function FailureBox({ failure }: { failure: Failure }) {
+  const place = failurePlace(failure);
+  return (
+    <div className={classes.failure}>
+      <strong>{failureTitle(failure)}</strong>
+      {place && ` · ${place}`}
+      {failure.code && (
+        <>
+          {" · "}
+          <span className="mono">{failure.code}</span>
+        </>
+      )}
+      <pre className={classes.message}>{failure.message}</pre>
+      {failure.hint && <p className={classes.hint}>{failure.hint}</p>}
+    </div>
+  );
+}

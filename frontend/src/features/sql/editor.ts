@@ -1,0 +1,68 @@
+/** What every SQL editor of the application shares: language, colours, keys. Loaded only where SQL is shown. */
+import { MySQL, PostgreSQL, type SQLNamespace, sql } from "@codemirror/lang-sql";
+import { HighlightStyle, syntaxHighlighting } from "@codemirror/language";
+import type { Extension } from "@codemirror/state";
+import { EditorView, lineNumbers } from "@codemirror/view";
+import { tags } from "@lezer/highlight";
+
+/** Colours come from CSS variables, so light and dark need no rebuild. */
+const look = EditorView.theme({
+  "&": {
+    fontSize: "12.5px",
+    border: "1px solid var(--line)",
+    borderRadius: "6px",
+    background: "var(--surface-sunken)",
+    color: "var(--mantine-color-text)",
+  },
+  "&.cm-focused": { outline: "2px solid var(--focus)", outlineOffset: "1px" },
+  ".cm-content": { caretColor: "var(--mantine-color-text)" },
+  ".cm-cursor": { borderLeftColor: "var(--mantine-color-text)" },
+  ".cm-scroller": { fontFamily: "var(--mantine-font-family-monospace)", lineHeight: "1.6" },
+  ".cm-gutters": { background: "transparent", color: "var(--mantine-color-dimmed)", border: "none" },
+  ".cm-activeLine": { background: "color-mix(in srgb, var(--tone-run-bg) 35%, transparent)" },
+  ".cm-activeLineGutter": { background: "transparent" },
+  "&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground, ::selection": {
+    background: "color-mix(in srgb, var(--tone-run-mark) 35%, transparent) !important",
+  },
+  ".cm-placeholder": { color: "var(--mantine-color-placeholder)" },
+  ".cm-tooltip": { background: "var(--surface)", border: "1px solid var(--line)", borderRadius: "6px" },
+  ".cm-tooltip-autocomplete ul li[aria-selected]": {
+    background: "var(--surface-selected)",
+    color: "var(--mantine-color-text)",
+  },
+  ".cm-changedLine": { background: "var(--diff-add) !important" },
+  ".cm-deletedChunk": { background: "var(--diff-del) !important" },
+  ".cm-changedText": { background: "none !important", boxShadow: "inset 0 -2px var(--diff-add-strong)" },
+  ".cm-collapsedLines": { color: "var(--mantine-color-dimmed)", background: "var(--tone-neutral-bg)" },
+  ".cm-failed": { background: "var(--tone-bad-bg)" },
+  ".cm-failed-note": {
+    padding: "2px 10px 4px",
+    whiteSpace: "pre-wrap",
+    fontFamily: "var(--mantine-font-family)",
+    fontSize: "12.5px",
+    color: "var(--tone-bad-fg)",
+    background: "var(--tone-bad-bg)",
+    borderLeft: "3px solid var(--tone-bad-mark)",
+  },
+});
+
+const colours = HighlightStyle.define([
+  { tag: tags.keyword, color: "var(--code-keyword)" },
+  { tag: [tags.string, tags.special(tags.string)], color: "var(--code-string)" },
+  { tag: [tags.number, tags.bool, tags.null], color: "var(--code-number)" },
+  { tag: [tags.typeName, tags.standard(tags.name)], color: "var(--code-type)" },
+  { tag: tags.comment, color: "var(--code-comment)" },
+]);
+
+export function sqlBasics(engine: string | null, schema?: SQLNamespace): Extension[] {
+  const dialect = engine === "mysql" || engine === "mariadb" ? MySQL : PostgreSQL;
+  return [lineNumbers(), sql({ dialect, ...(schema ? { schema } : {}) }), syntaxHighlighting(colours), look];
+}
+
+/** An editor that shows and does not change; it stays reachable by keyboard. */
+export function readOnly(label: string): Extension[] {
+  return [
+    EditorView.editable.of(false),
+    EditorView.contentAttributes.of({ "aria-label": label, "aria-readonly": "true", role: "textbox", tabindex: "0" }),
+  ];
+}

@@ -1,0 +1,154 @@
+"""The steps of the test run: what each needs and runs, and how its tests are counted."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import provision
+
+TESTS = provision.ROOT / "tests"
+STEP_SECONDS = 900
+
+
+@dataclass
+class Count:
+    """How many tests, or checks that are one command each, went well or not."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def __add__(self, other: Count) -> Count:
+        return Count(self.passed + other.passed, self.failed + other.failed, self.skipped + other.skipped)
+
+
+def lint() -> Count:
+    """Style, and that every file is formatted."""
+    return _check("ruff", "check", ".") + _check("ruff", "format", "--check", ".")
+
+
+def types() -> Count:
+    """Types."""
+    return _check("mypy")
+
+
+def imports() -> Count:
+    """Which layer may import which."""
+    return _check("lint-imports")
+
+
+def suite(*paths: str, marks: str = "not inputs") -> Callable[[list[str]], Count]:
+    """Answer a step that runs pytest over directories or files of tests."""
+
+    def step(extra: list[str]) -> Count:
+        existing = [path for path in paths if Path(provision.ROOT, path.split("::")[0]).exists()]
+        return _pytest([*existing, "-m", marks, *extra]) if existing else Count()
+
+    return step
+
+
+def frontend() -> Count:
+    """The UI: style, types, unit tests, the API description, the build and its size."""
+    with provision.alone():
+        provision.ui_packages()
+    count = _npx("biome", "check")
+    count += _npx("tsc", "--noEmit")
+    count += _vitest()
+    count += _command([str(provision.PYTHON), "scripts/check_openapi.py"])
+    environment = _build()
+    return count + _command(["node", "scripts/size.mjs"], cwd=provision.UI, environment=environment)
+
+
+def browser() -> Count:
+    """Flows through the real server in a real browser."""
+    _build()
+    return _vitest("--config", "e2e/vitest.config.ts") if (provision.UI / "e2e").exists() else Count()
+
+
+def chromium() -> str | None:
+    """Answer the path of a Chromium, if there is one."""
+    named = os.environ.get("CHROMIUM")
+    found = (shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))
+    return named or next(filter(None, found), None)
+
+
+def _build() -> dict[str, str]:
+    with provision.alone():
+        provision.ui_build()
+        return provision.node()[0]
+
+
+def _check(program: str, *arguments: str) -> Count:
+    return _command([str(provision.VENV / "bin" / program), *arguments])
+
+
+def _pytest(arguments: list[str]) -> Count:
+    with tempfile.TemporaryDirectory() as directory:
+        report = Path(directory, "report.xml")
+        command = [str(provision.PYTHON), "-m", "pytest", f"--junit-xml={report}", *arguments]
+        code = _execute(command)
+        if code == 5:  # nothing was selected
+            return Count()
+        if not report.exists():
+            return Count(failed=1)
+        count = Count()
+        for result in ElementTree.parse(report).iter("testsuite"):
+            tests, skipped = int(result.get("tests", 0)), int(result.get("skipped", 0))
+            failed = int(result.get("failures", 0)) + int(result.get("errors", 0))
+            count += Count(max(0, tests - failed - skipped), failed, skipped)
+    return count if count.failed or not code else count + Count(failed=1)
+
+
+def _vitest(*arguments: str) -> Count:
+    with tempfile.TemporaryDirectory() as directory:
+        report = Path(directory, "report.json")
+        reporters = ["--reporter=default", "--reporter=json", f"--outputFile.json={report}"]
+        command, environment = _npx_command("vitest", "run", *reporters, *arguments)
+        if binary := chromium():
+            environment["CHROMIUM"] = binary
+        code = _execute(command, cwd=provision.UI, environment=environment)
+        if not report.exists():
+            return Count(failed=1)
+        result = json.loads(report.read_text())
+    count = Count(
+        passed=result["numPassedTests"],
+        failed=result["numFailedTests"],
+        skipped=result["numPendingTests"] + result["numTodoTests"],
+    )
+    return count if count.failed or not code else count + Count(failed=1)
+
+
+def _npx(*arguments: str) -> Count:
+    command, environment = _npx_command(*arguments)
+    return _command(command, cwd=provision.UI, environment=environment)
+
+
+def _npx_command(program: str, *arguments: str) -> tuple[list[str], dict[str, str]]:
+    environment, _ = provision.node()
+    return [f"node_modules/.bin/{program}", *arguments], environment
+
+
+def _command(command: list[str], cwd: Path = provision.ROOT, environment: dict[str, str] | None = None) -> Count:
+    return Count(failed=1) if _execute(command, cwd, environment) else Count(passed=1)
+
+
+def _execute(command: list[str], cwd: Path = provision.ROOT, environment: dict[str, str] | None = None) -> int:
+    """Run a command in the open and answer its exit code; whatever takes too long is ended."""
+    print(f"$ {' '.join(command)}", flush=True)
+    process = subprocess.Popen(command, cwd=cwd, env=environment)
+    try:
+        return process.wait(STEP_SECONDS)
+    except subprocess.TimeoutExpired:
+        print(f"Not done after {STEP_SECONDS} s: ended.", flush=True)
+        return 1
+    finally:
+        process.terminate()
+        process.wait()

@@ -1,0 +1,114 @@
+"""Looks at the target's other sessions: who holds our lock, who blocks us; and ends those that are ours to
+end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, Final
+
+import asyncpg
+
+from penstock.engines.base import Session
+from penstock.engines.postgres.connect import OWN_SECONDS, Link
+
+# "PENS": advisory locks with two keys have a space of their own, and belong to one database.
+LOCK_CLASS: Final = 0x50454E53
+LOCK_OBJECT: Final = 1
+TRY_LOCK: Final = f"SELECT pg_catalog.pg_try_advisory_xact_lock({LOCK_CLASS}, {LOCK_OBJECT})"
+
+_SESSION: Final = """
+    SELECT a.pid, a.usename, a.datname, a.application_name, a.client_addr::text AS client, a.state,
+           a.backend_start, a.xact_start, pg_catalog.left(a.query, 500) AS query,
+           CASE WHEN a.wait_event_type = 'Lock' THEN pg_catalog.pg_blocking_pids(a.pid) ELSE '{}' END AS
+           blocked_by, CASE WHEN a.wait_event_type = 'Lock' THEN coalesce(
+               (SELECT 'Lock: ' || l.locktype || coalesce(' ' || l.relation::pg_catalog.regclass::text, '')
+                       || ' (' || l.mode || ')'
+                FROM pg_catalog.pg_locks l WHERE l.pid = a.pid AND NOT l.granted LIMIT 1), 'Lock: ' ||
+           a.wait_event) WHEN a.state = 'active' THEN a.wait_event_type || ': ' || a.wait_event END AS
+           waits_for
+    FROM pg_catalog.pg_stat_activity a
+"""
+_BY_NAME: Final = _SESSION + " WHERE a.application_name = $1 ORDER BY a.backend_start"
+_BLOCKERS: Final = _SESSION + " WHERE a.pid = ANY (pg_catalog.pg_blocking_pids($1)) ORDER BY a.backend_start"
+_HOLDERS: Final = (
+    _SESSION
+    + f"""
+    WHERE a.pid IN (
+        SELECT l.pid FROM pg_catalog.pg_locks l
+        WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
+          AND l.classid = {LOCK_CLASS}::oid AND l.objid = {LOCK_OBJECT}::oid
+          AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()))
+    ORDER BY a.backend_start
+"""
+)
+_SAME: Final = " FROM pg_catalog.pg_stat_activity a WHERE a.pid = $1 AND a.backend_start = $2"
+_CANCEL: Final = "SELECT pg_catalog.pg_cancel_backend(a.pid)" + _SAME
+_TERMINATE: Final = "SELECT pg_catalog.pg_terminate_backend(a.pid)" + _SAME
+_NAME: Final = re.compile(r"(?P<task>penstock:[^:]+:\d+):a(?P<attempt>\d+)")
+
+
+async def by_name(connection: asyncpg.Connection, application_name: str) -> list[Session]:
+    """Sessions of that name, followed by those that they wait for."""
+    named = await _sessions(connection, _BY_NAME, application_name)
+    blocking = [
+        blocker for session in named if session.blocked_by for blocker in await blockers(connection, session.pid)
+    ]
+    return list({session.pid: session for session in [*named, *blocking]}.values())
+
+
+async def blockers(connection: asyncpg.Connection, pid: int) -> list[Session]:
+    """Sessions that the session ``pid`` waits for right now."""
+    return await _sessions(connection, _BLOCKERS, pid)
+
+
+async def lock_holders(connection: asyncpg.Connection) -> list[Session]:
+    """Sessions that hold our lock on this database."""
+    return await _sessions(connection, _HOLDERS)
+
+
+async def cancel(connection: asyncpg.Connection, session: Session | Link) -> bool:
+    """Cancel what that very session runs, not what a later session with its pid does."""
+    return bool(await connection.fetchval(_CANCEL, session.pid, session.started_at, timeout=OWN_SECONDS))
+
+
+async def terminate(connection: asyncpg.Connection, session: Session | Link) -> bool:
+    """End that very session; False when it is gone already."""
+    return bool(await connection.fetchval(_TERMINATE, session.pid, session.started_at, timeout=OWN_SECONDS))
+
+
+def is_older_attempt(name: str, mine: str) -> bool:
+    """Whether ``name`` is a session of an earlier attempt of the task whose attempt ``mine`` is."""
+    theirs, ours = _NAME.fullmatch(name), _NAME.fullmatch(mine)
+    if theirs is None or ours is None or theirs["task"] != ours["task"]:
+        return False
+    return int(theirs["attempt"]) < int(ours["attempt"])
+
+
+def describe(sessions: Sequence[Session]) -> str:
+    """One line for a log."""
+    return "; ".join(
+        f"pid {session.pid} ({session.application_name or session.username or 'unnamed'}, "
+        f"{session.state or 'no state shown'})"
+        for session in sessions
+    )
+
+
+async def _sessions(connection: asyncpg.Connection, query: str, *args: Any) -> list[Session]:
+    rows = await connection.fetch(query, *args, timeout=OWN_SECONDS)
+    return [
+        Session(
+            pid=row["pid"],
+            username=row["usename"],
+            database=row["datname"],
+            application_name=row["application_name"] or "",
+            client=row["client"],
+            state=row["state"],
+            started_at=row["backend_start"],
+            transaction_started_at=row["xact_start"],
+            waits_for=row["waits_for"],
+            blocked_by=tuple(row["blocked_by"]),
+            query=row["query"] or "",
+        )
+        for row in rows
+    ]

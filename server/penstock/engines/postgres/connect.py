@@ -1,0 +1,137 @@
+"""Opens connections to PostgreSQL targets, and turns what can go wrong on the way into failures."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+import asyncpg
+
+from penstock.engines.base import Failure, Target, TargetUnavailable
+from penstock.engines.postgres.sqlstates import Reaction, reaction
+
+# What asyncpg and the network raise when a connection is gone or was never there.
+GONE: Final = (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+OWN_SECONDS: Final = 30.0  # for statements of our own, which are all short
+_UNKNOWN_SETTING: Final = ("42704", "22023", "0A000")
+_SETTINGS: Final = {
+    # The server looks for a dead client even in the middle of a statement. Since 14, and not on every
+    # platform.
+    "client_connection_check_interval": "2000",
+    "idle_in_transaction_session_timeout": "60000",
+    "tcp_keepalives_idle": "30",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
+    # The splitter read the text this way, so the server must.
+    "standard_conforming_strings": "on",
+    "client_min_messages": "notice",
+}
+_HELLO: Final = """
+    SELECT a.backend_start, pg_catalog.to_regclass('penstock.ledger') IS NOT NULL AS has_ledger,
+           pg_catalog.obj_description(pg_catalog.to_regclass('penstock.ledger')::oid, 'pg_class') AS stamp
+    FROM pg_catalog.pg_stat_activity a WHERE a.pid = pg_catalog.pg_backend_pid()
+"""
+
+
+@dataclass
+class Link:
+    """One open connection, and what we know about it.
+
+    Args:
+        started_at: with ``pid`` it names the server's session for good.
+        has_ledger, stamp: as of connecting, or of creating it since.
+        used: a change ran on it, so it must be reset before the next one.
+    """
+
+    connection: asyncpg.Connection = field(repr=False)
+    pid: int
+    started_at: datetime
+    has_ledger: bool
+    stamp: str | None
+    used: bool = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether the connection is gone."""
+        return bool(self.connection.is_closed())
+
+
+async def open_connection(target: Target) -> asyncpg.Connection:
+    """Connect and sign in.
+
+    Raises:
+        TargetUnavailable: with retry ``connect`` when trying later makes sense.
+    """
+    try:
+        try:
+            return await _connect(target, _SETTINGS)
+        except asyncpg.PostgresError as error:
+            if error.sqlstate not in _UNKNOWN_SETTING:
+                raise
+            known = {k: v for k, v in _SETTINGS.items() if k != "client_connection_check_interval"}
+            return await _connect(target, known)
+    except (asyncpg.PostgresError, *GONE, TimeoutError, ValueError) as error:
+        raise TargetUnavailable(connect_failure(target, error)) from error
+
+
+async def open_link(target: Target) -> Link:
+    """Connect, and ask the server who we are. Raises `TargetUnavailable`."""
+    connection = await open_connection(target)
+    try:
+        row = await connection.fetchrow(_HELLO, timeout=OWN_SECONDS)
+        if row is None:
+            raise asyncpg.InterfaceError("the server does not list our own session")
+        pid = connection.get_server_pid()
+        return Link(connection, pid, row["backend_start"], row["has_ledger"], row["stamp"])
+    except (asyncpg.PostgresError, *GONE, TimeoutError) as error:
+        connection.terminate()
+        raise TargetUnavailable(connect_failure(target, error)) from error
+    except BaseException:
+        connection.terminate()
+        raise
+
+
+def connect_failure(target: Target, error: Exception) -> Failure:
+    """Why connecting did not work, in words that name the place and never the password."""
+    where = f"{target.host}:{target.port}"
+    if isinstance(error, asyncpg.PostgresError):
+        code = error.sqlstate or "target_unreachable"
+        permanent = reaction(error.sqlstate) in (Reaction.FINAL, Reaction.INTERRUPTED)
+        return Failure("infrastructure", code, f"{where} refused us: {error}", retry="no" if permanent else "connect")
+    if isinstance(error, ssl.SSLError):
+        return Failure("infrastructure", "tls_failed", f"TLS with {where} failed: {error.reason or error}")
+    reason = "no answer in time" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
+    return Failure("infrastructure", "target_unreachable", f"{where} cannot be reached: {reason}.", retry="connect")
+
+
+def tls_context(target: Target) -> ssl.SSLContext | str | bool:
+    """asyncpg's ``ssl`` argument for a target's mode; never None, which would read the environment."""
+    if target.tls == "disable":
+        return False
+    if target.tls == "prefer":
+        return "prefer"
+    context = ssl.create_default_context(cafile=target.tls_ca)
+    if target.tls == "require":
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+async def _connect(target: Target, settings: dict[str, str]) -> asyncpg.Connection:
+    options: dict[str, Any] = {"server_settings": {**settings, "application_name": target.application_name}}
+    async with asyncio.timeout(target.connect_timeout):
+        return await asyncpg.connect(
+            host=target.host,
+            port=target.port,
+            user=target.username,
+            password=target.password or "",  # None would read PGPASSWORD and ~/.pgpass
+            database=target.database or "postgres",
+            ssl=tls_context(target),
+            target_session_attrs="any",
+            statement_cache_size=0,  # changes alter what cached plans rely on, and DISCARD ALL drops them
+            timeout=target.connect_timeout,
+            **options,
+        )

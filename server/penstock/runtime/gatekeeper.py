@@ -1,0 +1,33 @@
+"""Asks gates again when their answer may have changed by itself, or by something outside their pipeline."""
+
+from __future__ import annotations
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from penstock.services.progress import Progress
+from penstock.store import pipelines
+from penstock.store.database import Database
+
+BATCH = 100
+
+
+class Gatekeeper:
+    """One round handles the pipelines whose wake-up is due."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def round(self) -> bool:
+        """Returns whether a full batch was found."""
+        async with self._database.connect() as conn:
+            due = await pipelines.due(conn, BATCH)
+        for pipeline_id in due:
+
+            async def work(conn: AsyncConnection, pipeline_id: int = pipeline_id) -> None:
+                progress = await Progress.begin(conn, pipeline_id)
+                await pipelines.clear_due(conn, pipeline_id)
+                await progress.advance()
+                await progress.finish()
+
+            await self._database.run(work)
+        return len(due) == BATCH

@@ -1,0 +1,46 @@
+"""Stores what a run logs while it runs, in batches: at most four writes a second, however chatty the script."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from penstock.runtime.port import TaskPort
+from penstock.store import runs
+from penstock.store.database import Database
+
+INTERVAL: Final = 0.25
+BATCH: Final = 500
+
+
+async def keep(database: Database, port: TaskPort) -> None:
+    """Store lines as they come, until cancelled or until the lease is lost."""
+    while True:
+        await port.dirty.wait()
+        await asyncio.sleep(INTERVAL)
+        if not await flush(database, port):
+            return
+
+
+async def flush(database: Database, port: TaskPort) -> bool:
+    """Store all lines that are there; False when the lease is lost."""
+    port.dirty.clear()
+    while True:
+        lines = port.drain(BATCH)
+        progress, waiting = port.progress_text, port.waiting
+
+        async def work(
+            conn: AsyncConnection,
+            lines: list[runs.Line] = lines,
+            progress: str | None = progress,
+            waiting: tuple[str, ...] = waiting,
+        ) -> bool:
+            return await runs.append_log(conn, port.claimed, lines, progress, waiting)
+
+        if not await database.run(work):
+            port.lose()
+            return False
+        if not port.has_lines:
+            return True

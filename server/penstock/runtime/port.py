@@ -1,0 +1,128 @@
+"""The runner's side of one task run: what an engine may ask (`engines.base.RunPort`) and what it may tell."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import Final, Literal
+
+from sqlalchemy.exc import DBAPIError
+
+from penstock.engines.base import LeaseLost, LogLevel, Session
+from penstock.store import queue, runs
+from penstock.store.database import Database
+
+MAX_LINES: Final = 100_000
+MAX_LINE: Final = 10_000
+# A statement is not begun in the last moments of a lease: the heartbeat may be late.
+MARGIN_SECONDS: Final = 2.0
+_LEVELS: Final = {"notice": "info"}
+
+
+class PermitLost(LeaseLost):
+    """A gate of the stage closed before anything was sent."""
+
+    code = "permit_lost"
+
+
+class TaskPort:
+    """One task run.
+
+    Args:
+        lease_until: on the clock of ``time.monotonic``; the heartbeat moves it.
+        deadline: likewise; when the task must have ended.
+    """
+
+    def __init__(self, database: Database, claimed: queue.Claimed, *, lease_until: float, deadline: float) -> None:
+        self.claimed = claimed
+        self.cancel_requested = asyncio.Event()
+        self.cancel_reason: Literal["person", "drain"] | None = None
+        self.deadline = deadline
+        self.lease_until = lease_until
+        self.sent = False
+        self.progress_text: str | None = None
+        self.waiting: tuple[str, ...] = ()
+        self.dirty = asyncio.Event()
+        self._database = database
+        self._lines: deque[runs.Line] = deque()
+        self._seq = 0
+        self._lost = False
+
+    def cancel(self, reason: Literal["person", "drain"]) -> None:
+        """Ask the engine to stop; a person's wish outranks the runner's own."""
+        if self.cancel_reason != "person":
+            self.cancel_reason = reason
+        self.cancel_requested.set()
+
+    def lose(self) -> None:
+        """The heartbeat found that the lease is not ours any more."""
+        self._lost = True
+        self.cancel_requested.set()
+
+    @property
+    def lost(self) -> bool:
+        """The lease is known to be lost, or may have run out by our own clock."""
+        return self._lost or time.monotonic() >= self.lease_until - MARGIN_SECONDS
+
+    async def still_mine(self) -> None:
+        """Ask the metadata database for lease and, before anything was sent, for the permit.
+
+        While that database does not answer, the question is asked again until the lease may have run out.
+        """
+        while True:
+            self.may_start_statement()
+            try:
+                async with self._database.connect() as conn:
+                    if not await queue.holds(conn, self.claimed):
+                        raise LeaseLost
+                    if not self.sent and not await queue.permitted(conn, self.claimed):
+                        raise PermitLost
+                return
+            except (DBAPIError, OSError):
+                await asyncio.sleep(0.5)
+
+    def may_start_statement(self) -> None:
+        """Compare clocks only; never waits."""
+        if self.lost:
+            raise LeaseLost
+
+    def log(self, level: LogLevel, text: str, statement_index: int | None = None) -> None:
+        """Add a line; beyond a bound only the fact that there were more is kept."""
+        if self._seq > MAX_LINES:
+            return
+        self._seq += 1
+        if self._seq > MAX_LINES:
+            level, text, statement_index = "warning", f"The log was cut after {MAX_LINES:,} lines.", None
+        text = text.replace("\0", "\N{SYMBOL FOR NULL}")
+        if len(text) > MAX_LINE:
+            text = text[:MAX_LINE] + f" … ({len(text) - MAX_LINE:,} more characters)"
+        self._lines.append(
+            runs.Line(self._seq, dt.datetime.now(dt.UTC), _LEVELS.get(level, level), text, statement_index)
+        )
+        self.dirty.set()
+
+    def progress(self, statement_index: int, total: int, rows: int | None) -> None:
+        """Remember how far it is, for the task table."""
+        self.sent = True
+        touched = f", {rows:,} rows" if rows is not None else ""
+        self.progress_text = f"{statement_index + 1}/{total} statements{touched}"
+        self.dirty.set()
+
+    def waiting_on(self, sessions: Sequence[Session]) -> None:
+        """Remember who holds it up, for the blockers of the task."""
+        waiting = tuple(f"{s.application_name or s.username or 'session'} (pid {s.pid})" for s in sessions)
+        if waiting != self.waiting:
+            self.waiting = waiting
+            self.dirty.set()
+
+    def drain(self, most: int) -> list[runs.Line]:
+        """Take up to ``most`` lines that are not stored yet."""
+        return [self._lines.popleft() for _ in range(min(most, len(self._lines)))]
+
+    @property
+    def has_lines(self) -> bool:
+        """Lines wait to be stored."""
+        return bool(self._lines)

@@ -1,0 +1,232 @@
+"""The runner: claims what may run, works on it under a lease, and says how it ended.
+
+The target database is the truth about what was applied there; everything here may die at any moment and the next attempt
+finds out by reading the target's proof under the target's lock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import threading
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from penstock.domain.errors import PenstockError
+from penstock.engines.base import Failure, LeaseLost
+from penstock.runtime import logbook
+from penstock.runtime.completions import Completions
+from penstock.runtime.heartbeat import Heartbeat
+from penstock.runtime.loop import Signal
+from penstock.runtime.port import TaskPort
+from penstock.runtime.work.base import Work, failed
+from penstock.services import metrics
+from penstock.services.attempts import Attempts
+from penstock.store import queue, runs
+from penstock.store.database import Database
+
+log = structlog.get_logger(__name__)
+
+
+class Runner:
+    """Works on tasks; one per process.
+
+    Args:
+        works: the task types by name.
+        concurrency: tasks at once.
+        lease_seconds: how long a claim lasts without a heartbeat.
+        beat_seconds: between heartbeats.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        works: Mapping[str, Work],
+        *,
+        concurrency: int,
+        lease_seconds: float,
+        beat_seconds: float,
+    ) -> None:
+        self.id = uuid.uuid4()
+        self.ready = Signal()
+        self._database = database
+        self._works = works
+        self._concurrency = concurrency
+        self._lease_seconds = lease_seconds
+        self._attempts = Attempts(database)
+        self._completions = Completions(self._attempts)
+        self._ports: dict[int, TaskPort] = {}
+        self._ports_lock = threading.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._draining = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._heartbeat = Heartbeat(
+            database.url,
+            self.id,
+            lease_seconds=lease_seconds,
+            beat_seconds=beat_seconds,
+            held=self._held,
+            answer=self._answered,
+        )
+
+    async def start(self) -> None:
+        """Announce this runner and begin to beat."""
+        self._loop = asyncio.get_running_loop()
+        host, pid = socket.gethostname(), os.getpid()
+        await self._database.run(lambda conn: queue.register_runner(conn, self.id, host, pid))
+        self._heartbeat.start()
+
+    async def round(self) -> bool:
+        """Claim up to what there is room for; returns whether there may be more to claim at once."""
+        room = self._concurrency - len(self._ports)
+        if room <= 0 or self._draining:
+            return False
+        began = time.monotonic()
+
+        async def work(conn: AsyncConnection) -> list[queue.Claimed]:
+            return await queue.claim(conn, self.id, room, self._lease_seconds)
+
+        async def abandoned(conn: AsyncConnection) -> list[queue.Claimed]:
+            return await queue.claim_abandoned(conn, self.id, room, self._lease_seconds)
+
+        claims = await self._database.run(work)
+        if not claims:
+            claims = await self._database.run(abandoned)
+        by_pipeline: dict[int, list[queue.Claimed]] = defaultdict(list)
+        for claimed in claims:
+            metrics.claimed.labels(type=claimed.type).inc()
+            deadline = began + claimed.timeout_seconds
+            port = TaskPort(self._database, claimed, lease_until=began + self._lease_seconds, deadline=deadline)
+            with self._ports_lock:
+                self._ports[claimed.id] = port
+            by_pipeline[claimed.pipeline_id].append(claimed)
+        for pipeline_id, batch in by_pipeline.items():
+            await self._begin(pipeline_id, batch)
+        return bool(claims)
+
+    async def _begin(self, pipeline_id: int, batch: Sequence[queue.Claimed]) -> None:
+        fresh = [c for c in batch if not c.canceling]
+        started: set[int] = {c.id for c in batch if c.canceling}
+        try:
+            if fresh:
+                started |= await self._attempts.start(pipeline_id, fresh)
+        finally:
+            for claimed in batch:
+                if claimed.id not in started:
+                    self._forget(claimed)
+        for claimed in batch:
+            if claimed.id in started:
+                task = asyncio.create_task(self._work(claimed), name=f"task-{claimed.id}")
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+
+    async def _work(self, claimed: queue.Claimed) -> None:
+        port = self._ports[claimed.id]
+        bound = structlog.contextvars.bound_contextvars(task=claimed.id, run=claimed.run_id, attempt=claimed.attempt)
+        keeper = asyncio.create_task(logbook.keep(self._database, port))
+        began = time.monotonic()
+        metrics.running.inc()
+        outcome = "lost"
+        try:
+            with bound:
+                end = await self._attempt(claimed, port)
+                if end is not None:
+                    keeper.cancel()
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await keeper
+                    await self._flush(port)
+                    outcome = end.to if await self._completions.write(end) else "lost"
+                if outcome == "lost":
+                    metrics.leases_lost.inc()
+                    log.warning("lease_lost")
+        finally:
+            keeper.cancel()
+            metrics.running.dec()
+            metrics.ended.labels(type=claimed.type, outcome=outcome).inc()
+            metrics.run_seconds.labels(type=claimed.type).observe(time.monotonic() - began)
+            self._forget(claimed)
+            self.ready.set()
+
+    async def _attempt(self, claimed: queue.Claimed, port: TaskPort) -> runs.End | None:
+        """Work on a task; None when the lease is lost, so that nothing may be said."""
+        try:
+            return await self._works[claimed.type].run(claimed, port)
+        except LeaseLost:
+            if port.lost:
+                return None
+            # The gate closed, or the lease was judged lost before anything was sent: give it back if it is still ours.
+            return runs.End(claimed, "ready", sent=port.sent) if not claimed.canceling else None
+        except PenstockError as error:
+            port.log("error", error.message)
+            return failed(claimed, Failure("infrastructure", error.code, error.message), sent=port.sent)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            log.exception("attempt_crashed")
+            message = (
+                f"Penstock made a mistake ({type(error).__name__}); it was logged. The database was not told to go on."
+            )
+            return failed(claimed, Failure("infrastructure", "internal", message), sent=port.sent)
+
+    async def _flush(self, port: TaskPort) -> None:
+        if port.has_lines or port.dirty.is_set():
+            try:
+                await logbook.flush(self._database, port)
+            except OSError as error:
+                log.warning("log_flush_failed", error=repr(error)[:200])
+
+    def _forget(self, claimed: queue.Claimed) -> None:
+        with self._ports_lock:
+            port = self._ports.get(claimed.id)
+            if port is not None and port.claimed.lease == claimed.lease:
+                del self._ports[claimed.id]
+
+    def cancel(self, payload: str) -> None:
+        """Somebody asked to cancel a task; the heartbeat's answer says so too."""
+        if payload.isdecimal() and (port := self._ports.get(int(payload))) is not None:
+            port.cancel("person")
+
+    async def drain(self, grace_seconds: float) -> None:
+        """Stop claiming, let short work end, roll the rest back and release it; leases are kept alive meanwhile."""
+        self._draining = True
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=grace_seconds)
+        with self._ports_lock:
+            left = list(self._ports.values())
+        for port in left:
+            port.cancel("drain")
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=grace_seconds)
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.to_thread(self._heartbeat.stop)
+        await self._database.run(lambda conn: queue.drain_runner(conn, self.id))
+
+    def _held(self) -> Mapping[int, bytes]:
+        with self._ports_lock:
+            return {i: port.claimed.lease for i, port in self._ports.items()}
+
+    def _answered(self, began: float, ours: Mapping[int, bool], sent: frozenset[int]) -> None:
+        """In the heartbeat's thread: leases that were extended reach further, the others are lost."""
+        with self._ports_lock:
+            ports = [(i, self._ports[i]) for i in sent if i in self._ports]
+        for task_id, port in ports:
+            if task_id in ours:
+                port.lease_until = began + self._lease_seconds
+                if ours[task_id]:
+                    self._call(port.cancel, "person")
+            else:
+                self._call(port.lose)
+
+    def _call(self, what: object, *args: object) -> None:
+        assert self._loop is not None
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the process is at its end
+            self._loop.call_soon_threadsafe(what, *args)  # type: ignore[arg-type]

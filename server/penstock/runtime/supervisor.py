@@ -1,0 +1,121 @@
+"""Starts every background loop of a process, and stops them in the right order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from penstock.engines.base import Engine, EngineName
+from penstock.runtime.gatekeeper import Gatekeeper
+from penstock.runtime.loop import Signal, forever
+from penstock.runtime.reaper import Reaper
+from penstock.runtime.runner import Runner
+from penstock.runtime.scheduler import Scheduler
+from penstock.runtime.sequencer import Sequencer
+from penstock.runtime.wakeup import Wakeup
+from penstock.runtime.work.base import Work
+from penstock.runtime.work.database_change import DatabaseChange
+from penstock.runtime.work.schema_sync import SchemaSync
+from penstock.services.targets import Targets
+from penstock.store.database import Database, driver_dsn
+from penstock.store.outbox import OUTBOX_CHANNEL
+from penstock.store.pipelines import WAKE_CHANNEL
+from penstock.store.tasks import CANCEL_CHANNEL, READY_CHANNEL
+
+log = structlog.get_logger(__name__)
+
+DRAIN_SECONDS: Final = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerSettings:
+    """How a process runs tasks."""
+
+    concurrency: int = 8
+    lease_seconds: float = 30.0
+    beat_seconds: float = 5.0
+
+
+class Supervisor:
+    """The background side of one process.
+
+    Args:
+        runner: None for a process that only serves (``--no-runner``): it still stamps events and wakes gates.
+        deployment: id of this installation.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        targets: Targets,
+        engine_for: Callable[[EngineName], Engine],
+        deployment: str,
+        runner: RunnerSettings | None,
+    ) -> None:
+        self._database = database
+        self._loops: list[asyncio.Task[None]] = []
+        self._outbox, self._wake, self._calm = Signal(), Signal(), Signal()
+        works: dict[str, Work] = {}
+        for work in (
+            DatabaseChange(database, targets, engine_for, deployment),
+            SchemaSync(database, targets, engine_for),
+        ):
+            works[work.type] = work
+        self._lease_seconds = runner.lease_seconds if runner else RunnerSettings.lease_seconds
+        self._runner = self._make_runner(works, runner) if runner else None
+
+    def _make_runner(self, works: Mapping[str, Work], settings: RunnerSettings) -> Runner:
+        return Runner(
+            self._database,
+            works,
+            concurrency=settings.concurrency,
+            lease_seconds=settings.lease_seconds,
+            beat_seconds=settings.beat_seconds,
+        )
+
+    async def start(self) -> None:
+        """Start all loops."""
+        handlers: dict[str, Callable[[str], None]] = {
+            OUTBOX_CHANNEL: lambda _: self._outbox.set(),
+            WAKE_CHANNEL: lambda _: self._wake.set(),
+        }
+        self._loop("sequencer", Sequencer(self._database).round, self._outbox, 1.0)
+        self._loop("gatekeeper", Gatekeeper(self._database).round, self._wake, 2.0)
+        self._loop("scheduler", Scheduler(self._database).round, self._calm, 2.0)
+        reaper = Reaper(self._database, lease_seconds=self._lease_seconds)
+        self._loop("reaper", reaper.round, Signal(), min(2.0, self._lease_seconds / 3))
+        if self._runner is not None:
+            runner = self._runner
+            await runner.start()
+            handlers[READY_CHANNEL] = lambda _: runner.ready.set()
+            handlers[CANCEL_CHANNEL] = runner.cancel
+            self._loop("runner", runner.round, runner.ready, 3.0)
+        wakeup = Wakeup(driver_dsn(self._database.url), handlers)
+        self._loops.append(asyncio.create_task(wakeup.run(), name="wakeup"))
+
+    def _loop(self, name: str, round_: Callable[[], Awaitable[bool]], signal: Signal, seconds: float) -> None:
+        work = forever(name, round_, signal, poll_seconds=seconds)
+        self._loops.append(asyncio.create_task(work, name=name))
+
+    async def failed(self) -> None:
+        """Return when a loop has ended, which none should: raises what ended it."""
+        done, _ = await asyncio.wait(self._loops, return_when=asyncio.FIRST_COMPLETED)
+        for loop in done:
+            if not loop.cancelled():
+                loop.result()
+
+    async def stop(self) -> None:
+        """Drain the runner first, so that what ends meanwhile is still announced; then stop the loops."""
+        if self._runner is not None:
+            await self._runner.drain(DRAIN_SECONDS)
+        for loop in self._loops:
+            loop.cancel()
+        for loop in self._loops:
+            with contextlib.suppress(asyncio.CancelledError):
+                await loop
+        log.info("stopped")

@@ -1,0 +1,1 @@
+"""What tasks do, one small class per task type; ``registry`` knows them all."""

@@ -1,0 +1,96 @@
+"""``schema.sync``: reads every database of an instance and stores what it found.  It only ever reads the target."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import zstandard
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from penstock.domain import events
+from penstock.engines.base import Engine, EngineName, Failure, InstanceReport, TargetUnavailable
+from penstock.runtime.port import TaskPort
+from penstock.runtime.work.base import failed
+from penstock.schema.fingerprint import canonical, fingerprint
+from penstock.schema.model import DatabaseSchema
+from penstock.services.targets import Targets
+from penstock.store import outbox, queue, runs, sync
+from penstock.store.database import Database
+
+TABLES = ("table", "partitioned_table")
+
+
+class SchemaSync:
+    """Syncs instances."""
+
+    type = "schema.sync"
+
+    def __init__(self, database: Database, targets: Targets, engine_for: Callable[[EngineName], Engine]) -> None:
+        self._database = database
+        self._targets = targets
+        self._engine_for = engine_for
+
+    async def run(self, claimed: queue.Claimed, port: TaskPort) -> runs.End:
+        """Read the instance and store the result; the schedule tries again, so a failure is said at once."""
+        async with self._database.connect() as conn:
+            target = await self._targets.target_for(conn, claimed.instance_id)
+        engine = self._engine_for(target.engine)
+        try:
+            report = await engine.test(target)
+            refused = next((s for s in report.steps if not s.ok), None)
+            if not report.authenticated:
+                message = f"{refused.name}: {refused.detail}" if refused else "The instance does not let us in."
+                raise TargetUnavailable(Failure("infrastructure", "unreachable", message))
+            port.log("info", f"Connected to {report.flavour} {report.version}.")
+            schemas = await engine.introspect(target)
+        except TargetUnavailable as unavailable:
+            failure = unavailable.failure
+            port.log("error", failure.message)
+            await self._database.run(lambda conn: sync.record_failure(conn, claimed.instance_id, failure.message))
+            return failed(claimed, failure, sent=False)
+        found = await self._store(claimed, port, schemas, report)
+        for word, names in (
+            ("appeared", found.appeared),
+            ("changed", found.changed),
+            ("vanished", found.vanished),
+        ):
+            if names:
+                port.log("info", f"{len(names)} {word}: {', '.join(names[:20])}{' …' if len(names) > 20 else ''}")
+        port.progress_text = f"{len(schemas)} databases"
+        return runs.End(claimed, "succeeded")
+
+    async def _store(
+        self, claimed: queue.Claimed, port: TaskPort, schemas: list[DatabaseSchema], report: InstanceReport
+    ) -> sync.Found:
+        prints = {s.name: fingerprint(s) for s in schemas if s.unreadable is None}
+        for schema in schemas:
+            if schema.unreadable is not None:
+                port.log("warning", f"{schema.name} cannot be read: {schema.unreadable}")
+
+        async def work(conn: AsyncConnection) -> sync.Found:
+            known = await sync.known_fingerprints(conn, list(prints.values()))
+            compressor = zstandard.ZstdCompressor()
+            rows = [
+                sync.Synced(
+                    name=s.name,
+                    fingerprint=prints.get(s.name),
+                    content=compressor.compress(canonical(s)) if prints.get(s.name) not in {None, *known} else None,
+                    tables=sum(r.kind in TABLES for n in s.schemas for r in n.relations)
+                    if s.unreadable is None
+                    else None,
+                )
+                for s in schemas
+            ]
+            await port.still_mine()
+            found = await sync.record(conn, claimed.instance_id, rows, identity=report.identity, version=report.version)
+            data = {
+                "instance": claimed.name,
+                "databases": len(schemas),
+                "appeared": found.appeared[:100],
+                "changed": found.changed[:100],
+                "vanished": found.vanished[:100],
+            }
+            await outbox.append(conn, [outbox.NewEvent(events.SYNC_COMPLETE, data=data)])
+            return found
+
+        return await self._database.run(work)

@@ -1,0 +1,70 @@
+"""What a runner tells about tasks: started, given back, ended.  Each is one transaction for a whole batch of one pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from penstock.domain import events
+from penstock.services.progress import Progress, task_ended
+from penstock.store import queue, runs, tasks
+from penstock.store.database import Database
+from penstock.store.tables.pipelines import task
+
+
+class Attempts:
+    """The lives of attempts, as the metadata database sees them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def start(self, pipeline_id: int, claims: Sequence[queue.Claimed]) -> set[int]:
+        """Move claimed tasks to running where lease and permit stand; give the others back to their gates.
+
+        Returns:
+            Ids of the tasks that run now.
+        """
+
+        async def work(conn: AsyncConnection) -> set[int]:
+            progress = await Progress.lock(conn, pipeline_id)
+            moved = await runs.start(conn, claims)
+            started = {m.id for m in moved}
+            left = [c for c in claims if c.id not in started]
+            given_back = await runs.give_back(conn, left) if left else []
+            for m in moved:
+                progress.event(events.TASK_START, task=m.id, name=m.name, attempt=m.attempt)
+            if given_back:
+                await progress.advance()
+            await progress.finish()
+            return started
+
+        return await self._database.run(work)
+
+    async def end(self, pipeline_id: int, ends: Sequence[runs.End]) -> set[int]:
+        """Write how attempts ended, announce it, and let the pipeline go on.
+
+        The cost of one finished task does not depend on how many tasks its pipeline has: only the end of a stage, or a task
+        of a sequential one, has the gates asked again.
+
+        Returns:
+            Ids of the tasks about which we had the right to say so.
+        """
+
+        async def work(conn: AsyncConnection) -> set[int]:
+            progress = await Progress.lock(conn, pipeline_id)
+            written = await runs.end(conn, ends)
+            for end, moved in written:
+                if end.to != "ready":
+                    data = {"failure": end.failure} if end.failure else {}
+                    task_ended(progress, [moved], outcome=end.to, data=data)
+            again = [m.id for e, m in written if e.to == "ready"]
+            if again and progress.head.status != "open":
+                await tasks.move(conn, "waiting", task.c.id.in_(again), sources=("ready",))
+            touched = await runs.stages_touched(conn, sorted({m.stage_id for _, m in written}))
+            if any(s.over or s.sequential for s in touched):
+                await progress.advance()
+            await progress.finish()
+            return {m.id for _, m in written}
+
+        return await self._database.run(work)

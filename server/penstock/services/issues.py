@@ -1,0 +1,332 @@
+"""Issues: file, edit, discuss, cancel, reopen, resolve.  Their pipelines always end the transaction consistent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from penstock.domain import events
+from penstock.domain.access.decide import Principal, allowed, require
+from penstock.domain.errors import FieldError, InvalidTransition, NotFound, ValidationFailed
+from penstock.domain.pipeline.plan import plan
+from penstock.services import filing, views
+from penstock.services.progress import Progress
+from penstock.services.releases import NewChange, check, visible_project
+from penstock.store import issues, pipelines, releases, tasks
+from penstock.store.database import Database
+from penstock.store.records import audit
+from penstock.store.rows import Cut, Record, Slice
+from penstock.store.tables.accounts import project
+from penstock.store.tables.changes import comment, issue
+from penstock.store.tables.pipelines import pipeline, task
+
+
+@dataclass(frozen=True, slots=True)
+class NewIssue:
+    """An issue as somebody files it: exactly one of ``release_id``, ``changes`` and ``statement``."""
+
+    project: str
+    title: str
+    targets: filing.Targets
+    description: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    release_id: int | None = None
+    changes: Sequence[NewChange] | None = None
+    statement: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What a list of issues is narrowed to; None means "any"."""
+
+    project: str | None = None
+    status: str | None = None
+    author: str | None = None
+    environment: str | None = None
+    label: str | None = None
+    waiting_for_me: bool = False
+    text: str | None = None
+
+
+class Issues:
+    """The collaboration side of changes.
+
+    Args:
+        statement_limit: bytes that one script may have.
+    """
+
+    def __init__(self, database: Database, *, statement_limit: int) -> None:
+        self._database = database
+        self._limit = statement_limit
+
+    async def create(self, principal: Principal, new: NewIssue) -> Record:
+        """File an issue: one transaction stores release, pipeline, stages, tasks and opens what may start.
+
+        Raises:
+            ValidationFailed: anything is wrong with it; then nothing is stored.
+        """
+        given = [new.release_id is not None, new.changes is not None, new.statement is not None]
+        if sum(given) != 1:
+            message = "Give exactly one of release (an id, or an object with changes) and statement."
+            raise ValidationFailed(errors=[FieldError("release", message, "one_release")])
+        filed = new.changes if new.statement is None else [NewChange(new.statement)]
+        where = "release.changes" if new.statement is None else "statement"
+        checked = check(filed, limit=self._limit, field=where) if filed is not None else None
+
+        async def work(conn: AsyncConnection) -> int:
+            project_id = await visible_project(conn, principal, new.project)
+            require(principal, "issue.create", project_id)
+            if checked is not None:
+                engines = [c.engine for c in checked]
+            else:
+                assert new.release_id is not None
+                engines = [c["engine"] for c in await self._known_release(conn, project_id, new.release_id)]
+            planned = plan(engines, await filing.resolve(conn, project_id, new.targets))
+            if checked is not None:
+                release_id = await releases.create(conn, project_id, checked, principal.id)
+            else:
+                assert new.release_id is not None
+                release_id = new.release_id
+            head = await releases.by_id(conn, release_id)
+            assert head is not None
+            stages = filing.change_stages(planned, release_id, head["digest"])
+            pipeline_id = await filing.insert_pipeline(conn, project_id, stages)
+            issue_id: int = (
+                await conn.execute(
+                    sa.insert(issue)
+                    .values(
+                        project_id=project_id,
+                        pipeline_id=pipeline_id,
+                        status="open",
+                        title=new.title,
+                        description=new.description,
+                        labels=dict(new.labels),
+                        author_id=principal.id,
+                        last_editor_id=principal.id,
+                        release_id=release_id,
+                    )
+                    .returning(issue.c.id)
+                )
+            ).scalar_one()
+            progress = await Progress.begin(conn, pipeline_id)
+            progress.event(events.ISSUE_CREATED, actor_id=principal.id, title=new.title)
+            progress.event(events.PIPELINE_START, attempt=1)
+            await progress.advance()
+            await progress.finish()
+            await audit(conn, principal.id, "issue.create", f"issue:{issue_id}", {"release": head["digest"]})
+            return issue_id
+
+        return await self.get(principal, await self._database.run(work))
+
+    async def _known_release(self, conn: AsyncConnection, project_id: int, release_id: int) -> list[Record]:
+        found = await releases.by_id(conn, release_id)
+        if found is None or found["project_id"] != project_id:
+            message = f"The project has no release {release_id}."
+            raise ValidationFailed(errors=[FieldError("release", message, "unknown_release")], code="unknown_release")
+        return await releases.headers_of(conn, release_id)
+
+    async def get(self, principal: Principal, issue_id: int) -> Record:
+        """An issue with its pipeline, as this caller sees it."""
+        async with self._database.connect() as conn:
+            return await views.issue(conn, principal, await self._visible(conn, principal, issue_id))
+
+    async def _visible(
+        self, conn: AsyncConnection, principal: Principal, issue_id: int, verb: str = "issue.read"
+    ) -> Record:
+        found = await issues.by_id(conn, issue_id)
+        if found is None or not allowed(principal, "issue.read", found["project_id"]):
+            raise NotFound(f"There is no issue {issue_id}.")
+        require(principal, verb, found["project_id"])
+        return found
+
+    async def listing(self, principal: Principal, cut: Cut, wanted: Filter) -> Slice:
+        """Issues that the caller sees, newest first."""
+        async with self._database.connect() as conn:
+            found = await issues.listing(conn, cut, _conditions(principal, wanted))
+            loaded = await pipelines.load(conn, [r["pipeline_id"] for r in found.records])
+        return Slice([views.issue_summary(r, loaded[r["pipeline_id"]]) for r in found.records], found.next_key)
+
+    async def edit(
+        self,
+        principal: Principal,
+        issue_id: int,
+        *,
+        title: str | None = None,
+        description: str | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> Record:
+        """Change the words of an issue; what it does is changed with ``revise``."""
+        given = {
+            "title": title,
+            "description": description,
+            "labels": dict(labels) if labels is not None else None,
+        }
+        values = {k: v for k, v in given.items() if v is not None}
+
+        async def work(conn: AsyncConnection) -> None:
+            found = await self._visible(conn, principal, issue_id, "issue.edit")
+            if not values:
+                return
+            progress = await Progress.begin(conn, found["pipeline_id"])
+            await conn.execute(
+                sa.update(issue).where(issue.c.id == issue_id).values({**values, "updated_at": sa.func.now()})
+            )
+            progress.event(events.ISSUE_UPDATED, actor_id=principal.id, fields=sorted(values))
+            await progress.finish()
+
+        await self._database.run(work)
+        return await self.get(principal, issue_id)
+
+    async def comment(self, principal: Principal, issue_id: int, body: str) -> Record:
+        """Add a comment and return it as an activity."""
+
+        async def work(conn: AsyncConnection) -> None:
+            found = await self._visible(conn, principal, issue_id, "issue.comment")
+            progress = await Progress.begin(conn, found["pipeline_id"])
+            comment_id = (
+                await conn.execute(
+                    sa.insert(comment)
+                    .values(issue_id=issue_id, author_id=principal.id, body=body)
+                    .returning(comment.c.id)
+                )
+            ).scalar_one()
+            progress.event(events.COMMENTED, actor_id=principal.id, comment=comment_id)
+            await progress.finish()
+
+        await self._database.run(work)
+        async with self._database.connect() as conn:
+            return await issues.last_comment(conn, issue_id, principal.id)
+
+    async def activity(self, principal: Principal, issue_id: int, cut: Cut) -> Slice:
+        """Comments and events of an issue, oldest first."""
+        async with self._database.connect() as conn:
+            await self._visible(conn, principal, issue_id)
+            return await issues.activity(conn, issue_id, cut)
+
+    async def cancel(self, principal: Principal, issue_id: int) -> Record:
+        """Cancel issue and pipeline at once; running tasks are told, and keep their true end.
+
+        Raises:
+            InvalidTransition: the issue is not open.
+        """
+
+        async def work(conn: AsyncConnection) -> None:
+            found = await self._visible(conn, principal, issue_id, "issue.cancel")
+            progress = await Progress.begin(conn, found["pipeline_id"])
+            _require_status(progress, issue_id, "open")
+            await _set_status(conn, progress, "canceled")
+            own = task.c.pipeline_id == progress.pipeline.id
+            moved = await tasks.move(
+                conn,
+                "canceling",
+                own,
+                sources=("scheduled", "running"),
+                values={
+                    "cancel_requested_at": sa.func.statement_timestamp(),
+                    "cancel_requested_by": principal.id,
+                },
+            )
+            await tasks.announce_cancel(conn, moved)
+            await tasks.move(conn, "waiting", own, sources=("ready",))
+            progress.event(events.ISSUE_CANCELED, actor_id=principal.id)
+            await progress.advance()
+            await progress.finish()
+            await audit(conn, principal.id, "issue.cancel", f"issue:{issue_id}")
+
+        await self._database.run(work)
+        return await self.get(principal, issue_id)
+
+    async def reopen(self, principal: Principal, issue_id: int) -> Record:
+        """Open a canceled issue again; what was canceled is not run again unasked.
+
+        Raises:
+            InvalidTransition: it is not canceled, or a task of it is still at work.
+        """
+
+        async def work(conn: AsyncConnection) -> None:
+            found = await self._visible(conn, principal, issue_id, "issue.cancel")
+            progress = await Progress.begin(conn, found["pipeline_id"])
+            _require_status(progress, issue_id, "canceled")
+            active = sum(s.counts[c] for s in progress.pipeline.stages for c in ("scheduled", "running", "canceling"))
+            if active:
+                raise InvalidTransition(
+                    f"{active} task(s) of this issue are still being canceled: wait until they ended."
+                )
+            await _set_status(conn, progress, "open")
+            progress.event(events.ISSUE_REOPENED, actor_id=principal.id)
+            await progress.advance()
+            await progress.finish()
+            await audit(conn, principal.id, "issue.reopen", f"issue:{issue_id}")
+
+        await self._database.run(work)
+        return await self.get(principal, issue_id)
+
+    async def resolve(self, principal: Principal, issue_id: int) -> Record:
+        """Confirm that an issue is done: it becomes so by itself, so this only says why it is not.
+
+        Raises:
+            InvalidTransition: tasks that do not pass, by name; or the issue is canceled.
+        """
+        async with self._database.connect() as conn:
+            found = await self._visible(conn, principal, issue_id, "issue.edit")
+            if found["status"] == "canceled":
+                raise InvalidTransition("The issue is canceled: reopen it first.")
+            if found["status"] == "open":
+                left = await views.not_passing(conn, found["pipeline_id"])
+                names = ", ".join(f"{r['stage']}/{r['name']} ({r['status']})" for r in left)
+                raise InvalidTransition(
+                    f"The issue is done when every task passes. Not yet: {names}. Retry them, or skip them with a reason.",
+                    tasks=[r["id"] for r in left],
+                )
+        return await self.get(principal, issue_id)
+
+
+def _require_status(progress: Progress, issue_id: int, status: str) -> None:
+    if progress.pipeline.status != status:
+        raise InvalidTransition(f"Issue {issue_id} is {progress.pipeline.status}, not {status}.")
+
+
+async def _set_status(conn: AsyncConnection, progress: Progress, status: str) -> None:
+    await conn.execute(sa.update(pipeline).where(pipeline.c.id == progress.pipeline.id).values(status=status))
+
+
+def _conditions(principal: Principal, wanted: Filter) -> list[sa.ColumnElement[bool]]:
+    found: list[sa.ColumnElement[bool]] = []
+    if not principal.sees_all_projects:
+        found.append(issues.visible(list(principal.projects)))
+    if wanted.project is not None:
+        found.append(project.c.slug == wanted.project)
+    if wanted.status is not None:
+        found.append(issue.c.status == wanted.status)
+    if wanted.author == "me":
+        found.append(issue.c.author_id == principal.id)
+    elif wanted.author is not None:
+        found.append(issues.by_author(wanted.author))
+    if wanted.environment is not None:
+        found.append(issues.in_environment(wanted.environment))
+    if wanted.label is not None:
+        key, _, value = wanted.label.partition(":")
+        found.append(issues.labelled(key, value))
+    if wanted.text:
+        found.append(issues.matches(wanted.text))
+    if wanted.waiting_for_me:
+        roles: dict[str, list[int]] = {}
+        for project_id, role in principal.projects.items():
+            roles.setdefault(role, []).append(project_id)
+        runs = [p for p in principal.projects if allowed(principal, "stage.advance", p)]
+        may_run = sa.true() if allowed(principal, "stage.advance") else issues.visible(runs)
+        found.append(issues.waiting_for(principal.id, _labels(principal), roles, may_run))
+    return found
+
+
+def _labels(principal: Principal) -> list[str]:
+    """What blockers call a person, wherever she is."""
+    labels = [f"user:{principal.email}"]
+    if principal.workspace_role in ("dba", "admin"):
+        labels.append("role:workspace:dba")
+    if principal.workspace_role == "admin":
+        labels.append("role:workspace:admin")
+    return labels

@@ -1,0 +1,177 @@
+"""Filing releases: checks every script before anything is stored."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from penstock.domain import digest
+from penstock.domain.access.decide import Principal, allowed, require
+from penstock.domain.errors import FieldError, NotFound, PayloadTooLarge, ValidationFailed
+from penstock.domain.ids import uuid7
+from penstock.sql.classify import classify
+from penstock.sql.splitter import SplitError, split
+from penstock.store import projects, releases
+from penstock.store.database import Database
+from penstock.store.records import audit
+from penstock.store.rows import Cut, Record, Slice
+
+
+@dataclass(frozen=True, slots=True)
+class NewChange:
+    """A change as somebody files it; without a version it gets one of its own, so that the same text filed twice is two."""
+
+    statement: str
+    version: str | None = None
+    name: str = ""
+    engine: str | None = None
+    environments: Sequence[str] | None = None
+    revert: str | None = None
+    verify: str | None = None
+
+
+def check(
+    changes: Sequence[NewChange], *, limit: int, engine: str = "postgres", field: str = "changes"
+) -> list[releases.Change]:
+    """Turn what was filed into changes, or say everything that is wrong with it.
+
+    Args:
+        changes: in the order they are to be applied.
+        limit: bytes that one script may have.
+        engine: whose rules split the scripts of changes that name none.
+        field: where the changes stand in the request, for messages.
+
+    Raises:
+        PayloadTooLarge: a script is over the limit.
+        ValidationFailed: no changes, a version twice, or scripts that cannot be split or control the transaction themselves.
+    """
+    if not changes:
+        raise ValidationFailed(
+            errors=[FieldError(field, "A release needs at least one change.", "no_changes")],
+            code="no_changes",
+        )
+    errors = [
+        FieldError(f"{field}.version", f"The version {v} stands {n} times in this release.", "duplicate_version")
+        for v, n in Counter(c.version for c in changes if c.version).items()
+        if n > 1
+    ]
+    checked = []
+    for n, change in enumerate(changes):
+        where = f"{field}[{n}].statement"
+        data = change.statement.encode("utf-8", "surrogatepass")
+        if len(data) > limit:
+            raise PayloadTooLarge(f"{where} has {len(data):,} bytes; the limit is {limit:,}.")
+        try:
+            statements = split(data, change.engine or engine)
+        except SplitError as error:
+            errors.append(FieldError(where, _at(error.message, error.line, error.column), error.code))
+            continue
+        for statement in statements:
+            classification = classify(statement)
+            if classification.transaction_control:
+                message = (
+                    "The script controls the transaction itself. Penstock applies a change in one transaction together"
+                    " with its ledger row: remove BEGIN, COMMIT, ROLLBACK and SAVEPOINT."
+                )
+                errors.append(FieldError(where, _at(message, statement.line, statement.column), "transaction_control"))
+                break
+        checked.append(
+            releases.Change(
+                version=change.version or str(uuid7(time.time_ns() // 1_000_000, secrets.token_bytes(10))),
+                name=change.name,
+                statement=data,
+                engine=change.engine,
+                environments=change.environments,
+                revert=change.revert,
+                verify=change.verify,
+                statements=len(statements),
+                digest=digest.of_bytes(data),
+            )
+        )
+    if errors:
+        raise ValidationFailed(errors=errors[:100], code=errors[0].code if len(errors) == 1 else None)
+    return checked
+
+
+def _at(message: str, line: int, column: int) -> str:
+    return f"Line {line}, column {column}: {message}"
+
+
+class Releases:
+    """Releases of the projects that a caller sees.
+
+    Args:
+        statement_limit: bytes that one script may have.
+    """
+
+    def __init__(self, database: Database, *, statement_limit: int) -> None:
+        self._database = database
+        self.statement_limit = statement_limit
+
+    async def create(self, principal: Principal, project: str, changes: Sequence[NewChange]) -> Record:
+        """Store a release of a project.
+
+        Raises:
+            ValidationFailed: no such project, or a script that cannot be applied as it stands.
+        """
+        checked = check(changes, limit=self.statement_limit)
+
+        async def work(conn: AsyncConnection) -> int:
+            project_id = await visible_project(conn, principal, project)
+            require(principal, "release.create", project_id)
+            release_id = await releases.create(conn, project_id, checked, principal.id)
+            await audit(conn, principal.id, "release.create", f"release:{release_id}", {"changes": len(checked)})
+            return release_id
+
+        return await self.get(principal, await self._database.run(work))
+
+    async def get(self, principal: Principal, release_id: int) -> Record:
+        """A release with its changes and their text."""
+        async with self._database.connect() as conn:
+            found = await releases.by_id(conn, release_id)
+            if found is None:
+                raise NotFound(f"There is no release {release_id}.")
+            require(principal, "release.read", found["project_id"])
+            changes = await releases.changes_of(conn, release_id)
+        return found | {"changes": [_record(c) for c in changes]}
+
+    async def listing(self, principal: Principal, cut: Cut, *, project: str | None) -> Slice:
+        """Releases that the caller sees, newest first."""
+        visible = None if principal.sees_all_projects else list(principal.projects)
+        async with self._database.connect() as conn:
+            return await releases.listing(conn, cut, project_ids=visible, project_slug=project)
+
+
+async def visible_project(conn: AsyncConnection, principal: Principal, slug: str) -> int:
+    """The id of a project that a request names.
+
+    Raises:
+        ValidationFailed: there is none that the caller may see.
+    """
+    project_id = await projects.id_of(conn, slug)
+    if project_id is None or not allowed(principal, "project.read", project_id):
+        raise ValidationFailed(
+            errors=[FieldError("project", f"There is no project {slug} that you may see.", "unknown_project")],
+            code="unknown_project",
+        )
+    return project_id
+
+
+def _record(change: releases.Change) -> Record:
+    return {
+        "version": change.version,
+        "name": change.name,
+        "digest": change.digest,
+        "engine": change.engine,
+        "environments": list(change.environments) if change.environments is not None else None,
+        "statement": change.statement.decode("utf-8", "replace"),
+        "revert": change.revert,
+        "verify": change.verify,
+        "bytes": len(change.statement),
+        "statements": change.statements,
+    }

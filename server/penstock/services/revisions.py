@@ -1,0 +1,181 @@
+"""A new revision of an issue's SQL: another release, other digests, so that approvals of the old one no longer count."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from penstock.domain import digest, events
+from penstock.domain.access.decide import Principal, allowed, require
+from penstock.domain.errors import (
+    AlreadyApplied,
+    Conflict,
+    FieldError,
+    InvalidTransition,
+    NotFound,
+    ValidationFailed,
+)
+from penstock.domain.pipeline.plan import plan
+from penstock.services import filing
+from penstock.services.progress import Progress
+from penstock.services.releases import NewChange, check
+from penstock.store import issues, releases
+from penstock.store.database import Database
+from penstock.store.records import audit
+from penstock.store.tables.catalog import database as database_table
+from penstock.store.tables.changes import issue
+from penstock.store.tables.pipelines import stage, task, task_change
+
+_TOO_LATE = ("scheduled", "running", "canceling", "succeeded")
+
+
+class Revisions:
+    """Replaces the release of an issue that has not been applied.
+
+    Args:
+        statement_limit: bytes that one script may have.
+    """
+
+    def __init__(self, database: Database, *, statement_limit: int) -> None:
+        self._database = database
+        self._limit = statement_limit
+
+    async def put(
+        self,
+        principal: Principal,
+        issue_id: int,
+        *,
+        release_id: int | None = None,
+        changes: Sequence[NewChange] | None = None,
+        statement: str | None = None,
+    ) -> None:
+        """Give an issue another release.
+
+        Raises:
+            AlreadyApplied: a task is scheduled, running, canceling or succeeded: a follow-up is a new issue.
+            Conflict: a failed task applied a prefix that the new release does not begin with.
+        """
+        if sum(x is not None for x in (release_id, changes, statement)) != 1:
+            message = "Give exactly one of release, changes and statement."
+            raise ValidationFailed(errors=[FieldError("release", message, "one_release")])
+
+        async def work(conn: AsyncConnection) -> None:
+            found = await issues.by_id(conn, issue_id)
+            if found is None or not allowed(principal, "issue.read", found["project_id"]):
+                raise NotFound(f"There is no issue {issue_id}.")
+            require(principal, "issue.edit", found["project_id"])
+            progress = await Progress.begin(conn, found["pipeline_id"])
+            if progress.pipeline.status != "open":
+                raise InvalidTransition(
+                    f"Issue {issue_id} is {progress.pipeline.status}: only an open one can be edited."
+                )
+            await _refuse_applied(conn, progress.pipeline.id)
+            old = await releases.changes_of(conn, found["release_id"])
+            if release_id is not None:
+                head = await releases.by_id(conn, release_id)
+                if head is None or head["project_id"] != found["project_id"]:
+                    message = f"The project has no release {release_id}."
+                    raise ValidationFailed(
+                        errors=[FieldError("release", message, "unknown_release")], code="unknown_release"
+                    )
+                new = await releases.changes_of(conn, release_id)
+                new_release = release_id
+            else:
+                filed = changes
+                if statement is not None:
+                    # The corrected text of a single change is the same change: it keeps its version.
+                    version, name = (old[0].version, old[0].name) if len(old) == 1 else (None, "")
+                    filed = [NewChange(statement, version=version, name=name)]
+                assert filed is not None
+                new = check(filed, limit=self._limit, field="changes" if statement is None else "statement")
+                new_release = await releases.create(conn, found["project_id"], new, principal.id)
+            await _refuse_other_prefix(conn, progress.pipeline.id, old, new)
+            await _redigest(conn, progress.pipeline.id, new_release, [c.engine for c in new])
+            await conn.execute(
+                sa.update(issue)
+                .where(issue.c.id == issue_id)
+                .values(
+                    release_id=new_release,
+                    revision=issue.c.revision + 1,
+                    last_editor_id=principal.id,
+                    updated_at=sa.func.now(),
+                )
+            )
+            progress.event(events.ISSUE_UPDATED, actor_id=principal.id, fields=["release"], release=new_release)
+            await progress.advance()
+            await progress.finish()
+            await audit(conn, principal.id, "issue.revise", f"issue:{issue_id}", {"release": new_release})
+
+        await self._database.run(work)
+
+
+async def _refuse_applied(conn: AsyncConnection, pipeline_id: int) -> None:
+    names = (
+        await conn.scalars(
+            sa.select(task.c.name).where(task.c.pipeline_id == pipeline_id, task.c.status.in_(_TOO_LATE)).limit(5)
+        )
+    ).all()
+    if names:
+        raise AlreadyApplied(
+            f"The change has started or is applied on {', '.join(names)}: file a new issue that follows this one."
+        )
+
+
+async def _refuse_other_prefix(
+    conn: AsyncConnection, pipeline_id: int, old: Sequence[releases.Change], new: Sequence[releases.Change]
+) -> None:
+    applied = set(
+        (
+            await conn.scalars(
+                sa.select(task_change.c.version)
+                .join(task, task.c.id == task_change.c.task_id)
+                .where(task.c.pipeline_id == pipeline_id, task_change.c.state.in_(("applied", "already_applied")))
+                .distinct()
+            )
+        ).all()
+    )
+    prefix = max((n + 1 for n, c in enumerate(old) if c.version in applied), default=0)
+    for n in range(prefix):
+        if n >= len(new) or (new[n].version, new[n].digest) != (old[n].version, old[n].digest):
+            raise Conflict(
+                f"Change {n + 1} ({old[n].version}) is already applied on some database, so the new revision must contain"
+                " it unchanged, in the same place."
+            )
+
+
+async def _redigest(conn: AsyncConnection, pipeline_id: int, release_id: int, engines: Sequence[str | None]) -> None:
+    """Write the new release and the digests that follow from it into every task and stage."""
+    head = await releases.by_id(conn, release_id)
+    assert head is not None
+    own = (
+        await conn.execute(
+            sa.select(task.c.id, task.c.stage_id, task.c.database_id, task.c.options)
+            .where(task.c.pipeline_id == pipeline_id)
+            .order_by(task.c.stage_id, task.c.position)
+        )
+    ).all()
+    known = {t.id: t for t, _ in await issues.targets(conn, database_table.c.id.in_({r.database_id for r in own}))}
+    gone = [r.database_id for r in own if r.database_id not in known]
+    if gone:
+        raise Conflict(f"{len(gone)} target database(s) have vanished since the issue was filed: file a new issue.")
+    plan(engines, list(known.values()))
+    stages: dict[int, list[str]] = {}
+    updates = []
+    for row in own:
+        new = filing.task_digest("database.change", head["digest"], row.options, known[row.database_id])
+        stages.setdefault(row.stage_id, []).append(new)
+        updates.append({"task": row.id, "new_digest": new})
+    await conn.execute(
+        sa.update(task)
+        .where(task.c.id == sa.bindparam("task"))
+        .values(digest=sa.bindparam("new_digest"), release_id=release_id),
+        updates,
+    )
+    for stage_id, digests in stages.items():
+        await conn.execute(
+            sa.update(stage)
+            .where(stage.c.id == stage_id)
+            .values(digest=digest.of_stage(digests), advanced_at=None, advanced_by=None)
+        )

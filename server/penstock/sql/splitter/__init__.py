@@ -1,0 +1,51 @@
+"""Cuts a change's bytes into statements, exactly and in linear time, without knowing what they mean.
+
+No library splits everything right, so this is ours. What is executed later is the original text: nothing here
+rewrites it.
+"""
+
+from __future__ import annotations
+
+from penstock.domain.errors import ValidationFailed
+from penstock.sql.errors import SplitError
+from penstock.sql.position import Positions
+from penstock.sql.splitter import postgres
+from penstock.sql.statement import Statement
+
+__all__ = ["SplitError", "Statement", "split"]
+
+
+def split(data: bytes, engine: str) -> list[Statement]:
+    """Cut a change into its statements.
+
+    Args:
+        data: the change's bytes, UTF-8.
+        engine: whose dialect it is: ``postgres``.
+
+    Returns:
+        the statements in order; none when the text holds only blanks and comments. What lies between two
+        statements is blanks, comments and ``;``.
+
+    Raises:
+        SplitError: with the position and a stable code.
+        ValidationFailed: ``unsupported_engine``.
+    """
+    if engine != "postgres":
+        raise ValidationFailed(f"Changes for {engine} cannot be split yet.", code="unsupported_engine")
+    positions = Positions(data)
+    _check_bytes(data, positions)
+    return postgres.split(data, positions)
+
+
+def _check_bytes(data: bytes, positions: Positions) -> None:
+    if (nul := data.find(0)) >= 0:
+        line, column = positions.of(nul)
+        # libpg_query reads up to the first NUL only: what follows would be hidden from review.
+        raise SplitError("The text holds a NUL byte; remove it.", line, column, "nul_byte")
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        line, column = positions.of(error.start)
+        raise SplitError(
+            "The text is not UTF-8 from here on; save it as UTF-8.", line, column, "invalid_utf8"
+        ) from error

@@ -1,0 +1,128 @@
+"""Queries on environments and approval tiers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from penstock.store.rows import Cut, Record, Slice, fetch, fetch_one, page
+from penstock.store.tables.catalog import approval_tier, database, environment, instance
+
+
+def _environments() -> sa.Select[Any]:
+    instances = sa.select(sa.func.count()).where(instance.c.environment_id == environment.c.id).scalar_subquery()
+    databases = (
+        sa.select(sa.func.count())
+        .select_from(database.join(instance, instance.c.id == database.c.instance_id))
+        .where(instance.c.environment_id == environment.c.id, database.c.vanished_at.is_(None))
+        .scalar_subquery()
+    )
+    return sa.select(
+        environment,
+        approval_tier.c.slug.label("tier"),
+        instances.label("instances"),
+        databases.label("databases"),
+    ).join(approval_tier, approval_tier.c.id == environment.c.tier_id)
+
+
+async def listing(conn: AsyncConnection, cut: Cut) -> Slice:
+    """Environments in their order."""
+    return await page(conn, _environments(), [environment.c.position], cut)
+
+
+async def by_slug(conn: AsyncConnection, slug: str) -> Record | None:
+    """One environment."""
+    return await fetch_one(conn, _environments().where(environment.c.slug == slug))
+
+
+async def id_of(conn: AsyncConnection, slug: str) -> int | None:
+    """The id of an environment."""
+    return await conn.scalar(sa.select(environment.c.id).where(environment.c.slug == slug))
+
+
+async def lock_order(conn: AsyncConnection) -> list[Record]:
+    """Every environment in order, under a lock that lets one reordering in at a time."""
+    # A lock on the rows alone would not keep a new one from being added.
+    await conn.execute(sa.text("LOCK TABLE environment IN SHARE ROW EXCLUSIVE MODE"))
+    return await fetch(conn, sa.select(environment).order_by(environment.c.position))
+
+
+async def renumber(conn: AsyncConnection, ids: Sequence[int]) -> None:
+    """Give environments the positions 0, 1, 2 … in this order; only those that move are written."""
+    order = sa.values(sa.column("id", sa.BigInteger), sa.column("position", sa.Integer), name="wanted_order").data(
+        [(environment_id, position) for position, environment_id in enumerate(ids)]
+    )
+    await conn.execute(
+        sa.update(environment)
+        .where(environment.c.id == order.c.id, environment.c.position != order.c.position)
+        .values(position=order.c.position)
+    )
+
+
+async def insert(conn: AsyncConnection, values: Mapping[str, Any]) -> int:
+    """Add an environment and answer its id."""
+    return int(await conn.scalar(sa.insert(environment).values(**values).returning(environment.c.id)) or 0)
+
+
+async def update(conn: AsyncConnection, environment_id: int, values: Mapping[str, Any]) -> None:
+    """Change an environment; its version goes up."""
+    await conn.execute(
+        sa.update(environment)
+        .where(environment.c.id == environment_id)
+        .values(**values, version=environment.c.version + 1)
+    )
+
+
+async def bump_generation(conn: AsyncConnection, condition: sa.ColumnElement[bool]) -> None:
+    """Make the permits of environments void: their gates must be asked again."""
+    await conn.execute(sa.update(environment).where(condition).values(generation=environment.c.generation + 1))
+
+
+async def delete(conn: AsyncConnection, environment_id: int) -> None:
+    """Remove an environment; refused by foreign keys while instances or stages refer to it."""
+    await conn.execute(sa.delete(environment).where(environment.c.id == environment_id))
+
+
+def _tiers() -> sa.Select[Any]:
+    slugs = sa.func.array_agg(pg.aggregate_order_by(environment.c.slug, environment.c.position))
+    used_by = sa.select(slugs).where(environment.c.tier_id == approval_tier.c.id).scalar_subquery()
+    return sa.select(approval_tier, sa.func.coalesce(used_by, sa.cast([], pg.ARRAY(sa.Text))).label("environments"))
+
+
+async def tiers(conn: AsyncConnection, cut: Cut) -> Slice:
+    """Approval tiers by slug."""
+    return await page(conn, _tiers(), [approval_tier.c.slug], cut)
+
+
+async def tier_by_slug(conn: AsyncConnection, slug: str) -> Record | None:
+    """One approval tier."""
+    return await fetch_one(conn, _tiers().where(approval_tier.c.slug == slug))
+
+
+async def lock_tier(conn: AsyncConnection, slug: str) -> Record | None:
+    """One tier's own columns, locked until the transaction ends."""
+    return await fetch_one(conn, sa.select(approval_tier).where(approval_tier.c.slug == slug).with_for_update(key_share=True))
+
+
+async def insert_tier(conn: AsyncConnection, values: Mapping[str, Any]) -> int:
+    """Add a tier and answer its id."""
+    return int(await conn.scalar(sa.insert(approval_tier).values(**values).returning(approval_tier.c.id)) or 0)
+
+
+async def update_tier(conn: AsyncConnection, tier_id: int, values: Mapping[str, Any]) -> None:
+    """Change a tier; its version goes up, and every environment that uses it gets a new generation."""
+    await conn.execute(
+        sa.update(approval_tier)
+        .where(approval_tier.c.id == tier_id)
+        .values(**values, version=approval_tier.c.version + 1)
+    )
+    await bump_generation(conn, environment.c.tier_id == tier_id)
+
+
+async def delete_tier(conn: AsyncConnection, tier_id: int) -> None:
+    """Remove a tier; refused by foreign keys while environments use it."""
+    await conn.execute(sa.delete(approval_tier).where(approval_tier.c.id == tier_id))

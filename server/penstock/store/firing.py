@@ -1,0 +1,59 @@
+"""Firing schedules: one row per nominal slot, in the transaction that files its pipeline, so no slot ever fires twice."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from penstock.store.tables.catalog import schedule, schedule_fire
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A schedule that is due, locked until the transaction ends."""
+
+    id: int
+    instance_id: int
+    cron: str
+    time_zone: str
+    jitter_seconds: int
+    slot: dt.datetime | None
+    now: dt.datetime
+
+
+async def next_due(conn: AsyncConnection) -> Due | None:
+    """Lock the schedule that has been due the longest; those that another process has in hand are left to it."""
+    row = (
+        await conn.execute(
+            sa.select(schedule, sa.func.statement_timestamp().label("now"))
+            .where(schedule.c.enabled, schedule.c.next_at <= sa.func.statement_timestamp())
+            .order_by(schedule.c.next_at)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+        )
+    ).one_or_none()
+    if row is None:
+        return None
+    return Due(row.id, row.instance_id, row.cron, row.time_zone, row.jitter_seconds, row.next_slot, row.now)
+
+
+async def fire(
+    conn: AsyncConnection, schedule_id: int, slot: dt.datetime, pipeline_id: int | None, outcome: str
+) -> bool:
+    """Record that a slot fired or was skipped; False when it has been recorded before."""
+    row = await conn.execute(
+        postgresql.insert(schedule_fire)
+        .values(schedule_id=schedule_id, slot=slot, pipeline_id=pipeline_id, outcome=outcome)
+        .on_conflict_do_nothing()
+        .returning(schedule_fire.c.slot)
+    )
+    return row.one_or_none() is not None
+
+
+async def set_next(conn: AsyncConnection, schedule_id: int, slot: dt.datetime, at: dt.datetime) -> None:
+    """When the schedule fires next: its nominal slot, and the instant after jitter."""
+    await conn.execute(sa.update(schedule).where(schedule.c.id == schedule_id).values(next_slot=slot, next_at=at))

@@ -1,0 +1,134 @@
+"""The outbox: events and audit rows are written inside transactions; the sequencer gives them their place in the world after.
+
+``position`` is the only cursor that readers use.  It is stamped on committed rows only, so it never stalls behind a long
+transaction and never skips one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from penstock.store.tables.records import audit, event, event_position
+
+SEQUENCER_LOCK: Final = 0x70656E7374736571  # "penstseq"
+OUTBOX_CHANNEL: Final = "penstock_outbox"
+EVENTS_CHANNEL: Final = "penstock_events"
+BATCH: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """An event to write; ``version`` is the pipeline's, allocated under its row lock."""
+
+    type: str
+    project_id: int | None = None
+    pipeline_id: int | None = None
+    version: int | None = None
+    issue_id: int | None = None
+    actor_id: int | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+async def append(conn: AsyncConnection, events: Sequence[NewEvent]) -> None:
+    """Write events in one statement and wake the sequencer at commit."""
+    if not events:
+        return
+    await conn.execute(
+        sa.insert(event),
+        [
+            {
+                "type": e.type,
+                "project_id": e.project_id,
+                "pipeline_id": e.pipeline_id,
+                "version": e.version,
+                "issue_id": e.issue_id,
+                "actor_id": e.actor_id,
+                "data": dict(e.data),
+            }
+            for e in events
+        ],
+    )
+    await conn.execute(sa.select(sa.func.pg_notify(OUTBOX_CHANNEL, "")))
+
+
+async def stamp(conn: AsyncConnection) -> int | None:
+    """Stamp positions on one batch of committed events, ordered by pipeline and version.
+
+    Returns:
+        How many were stamped, or None when another process is the sequencer right now.
+    """
+    if not await conn.scalar(sa.select(sa.func.pg_try_advisory_xact_lock(SEQUENCER_LOCK))):
+        return None
+    rows = (
+        await conn.execute(
+            sa.select(event.c.id, event.c.pipeline_id, event.c.version)
+            .where(event.c.position.is_(None))
+            .order_by(event.c.id)
+            .limit(BATCH)
+        )
+    ).all()
+    if not rows:
+        return 0
+    ordered = sorted(rows, key=lambda r: (r.pipeline_id or 0, r.version or 0, r.id))
+    last = await conn.scalar(
+        sa.update(event_position).values(last=event_position.c.last + len(rows)).returning(event_position.c.last)
+    )
+    assert last is not None
+    places = sa.func.unnest(
+        sa.cast([r.id for r in ordered], ARRAY(sa.BigInteger)),
+        type_=sa.BigInteger,
+    ).table_valued("id", with_ordinality="place", name="given")
+    await conn.execute(
+        sa.update(event).where(event.c.id == places.c.id).values(position=last - len(rows) + places.c.place)
+    )
+    await conn.execute(sa.select(sa.func.pg_notify(EVENTS_CHANNEL, str(last))))
+    return len(rows)
+
+
+async def seal(conn: AsyncConnection) -> int | None:
+    """Seal one batch of committed audit rows into the hash chain.
+
+    Returns:
+        How many were sealed, or None when another process is the sequencer right now.
+    """
+    if not await conn.scalar(sa.select(sa.func.pg_try_advisory_xact_lock(SEQUENCER_LOCK))):
+        return None
+    tail = (
+        await conn.execute(
+            sa.select(audit.c.sealed_as, audit.c.seal)
+            .where(audit.c.sealed_as.is_not(None))
+            .order_by(audit.c.sealed_as.desc())
+            .limit(1)
+        )
+    ).one_or_none()
+    number, previous = (tail.sealed_as, tail.seal) if tail else (0, b"")
+    rows = (
+        await conn.execute(sa.select(audit).where(audit.c.sealed_as.is_(None)).order_by(audit.c.id).limit(BATCH))
+    ).all()
+    for row in rows:
+        number += 1
+        previous = seal_of(previous, dict(row._mapping))
+        await conn.execute(sa.update(audit).where(audit.c.id == row.id).values(sealed_as=number, seal=previous))
+    return len(rows)
+
+
+def seal_of(previous: bytes, row: Mapping[str, Any]) -> bytes:
+    """The seal of an audit row: sha-256 over the seal before and the row's facts in canonical JSON."""
+    facts = [
+        row["id"],
+        row["actor_id"],
+        row["action"],
+        row["resource"],
+        row["data"],
+        row["created_at"].isoformat(),
+    ]
+    canonical = json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
+    return hashlib.sha256(previous + canonical).digest()

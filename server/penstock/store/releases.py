@@ -1,0 +1,177 @@
+"""Changes and releases: immutable, and stored once per content."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from penstock.domain import digest
+from penstock.store.rows import Cut, Record, Slice, fetch, fetch_one, page, person
+from penstock.store.tables.accounts import account, project
+from penstock.store.tables.changes import change, release, release_change
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One immutable script, as it is stored and executed."""
+
+    version: str
+    name: str
+    statement: bytes
+    engine: str | None
+    environments: Sequence[str] | None
+    revert: str | None
+    verify: str | None
+    statements: int
+    digest: str
+
+    def applies_in(self, environment: str) -> bool:
+        """A change may name the environments that need it; the others pass it over."""
+        return self.environments is None or environment in self.environments
+
+
+async def create(conn: AsyncConnection, project_id: int, changes: Sequence[Change], created_by: int) -> int:
+    """Store a release; a change whose content the project already has is stored only once."""
+    known: dict[tuple[object, ...], int] = {}
+    rows = await conn.execute(
+        sa.select(change).where(
+            change.c.project_id == project_id,
+            sa.tuple_(change.c.version, change.c.digest).in_([(c.version, c.digest) for c in changes]),
+        )
+    )
+    for row in rows:
+        known[_content(row.version, row.name, row.digest, row.engine, row.environments, row.revert, row.verify)] = (
+            row.id
+        )
+    ids: list[int] = []
+    for c in changes:
+        key = _content(c.version, c.name, c.digest, c.engine, c.environments, c.revert, c.verify)
+        if key not in known:
+            known[key] = (
+                await conn.execute(
+                    sa.insert(change)
+                    .values(
+                        project_id=project_id,
+                        version=c.version,
+                        name=c.name,
+                        statement=c.statement,
+                        digest=c.digest,
+                        engine=c.engine,
+                        environments=list(c.environments) if c.environments is not None else None,
+                        revert=c.revert,
+                        verify=c.verify,
+                        statements=c.statements,
+                    )
+                    .returning(change.c.id)
+                )
+            ).scalar_one()
+        ids.append(known[key])
+    release_id: int = (
+        await conn.execute(
+            sa.insert(release)
+            .values(
+                project_id=project_id,
+                digest=digest.of_release([(c.version, c.name, c.digest) for c in changes]),
+                change_count=len(changes),
+                created_by=created_by,
+            )
+            .returning(release.c.id)
+        )
+    ).scalar_one()
+    await conn.execute(
+        sa.insert(release_change),
+        [{"release_id": release_id, "position": n, "change_id": i} for n, i in enumerate(ids)],
+    )
+    return release_id
+
+
+def _content(
+    version: str,
+    name: str,
+    digest_: str,
+    engine: str | None,
+    environments: Iterable[str] | None,
+    revert: str | None,
+    verify: str | None,
+) -> tuple[object, ...]:
+    return (
+        version,
+        name,
+        digest_,
+        engine,
+        tuple(environments) if environments is not None else None,
+        revert,
+        verify,
+    )
+
+
+async def changes_of(conn: AsyncConnection, release_id: int) -> list[Change]:
+    """The changes of a release in order, with their bytes."""
+    rows = await conn.execute(
+        sa.select(change)
+        .join(release_change, release_change.c.change_id == change.c.id)
+        .where(release_change.c.release_id == release_id)
+        .order_by(release_change.c.position)
+    )
+    return [
+        Change(
+            version=r.version,
+            name=r.name,
+            statement=bytes(r.statement),
+            engine=r.engine,
+            environments=r.environments,
+            revert=r.revert,
+            verify=r.verify,
+            statements=r.statements,
+            digest=r.digest,
+        )
+        for r in rows
+    ]
+
+
+async def headers_of(conn: AsyncConnection, release_id: int) -> list[Record]:
+    """Version, name, engine and environments of a release's changes, without their bytes."""
+    return await fetch(
+        conn,
+        sa.select(change.c.version, change.c.name, change.c.engine, change.c.environments, change.c.digest)
+        .join(release_change, release_change.c.change_id == change.c.id)
+        .where(release_change.c.release_id == release_id)
+        .order_by(release_change.c.position),
+    )
+
+
+def _summary() -> sa.Select[tuple[object, ...]]:
+    return (
+        sa.select(
+            release.c.id,
+            release.c.project_id,
+            project.c.slug.label("project"),
+            release.c.digest,
+            release.c.change_count,
+            release.c.created_at,
+            person().label("created_by"),
+        )
+        .join(project, project.c.id == release.c.project_id)
+        .join(account, account.c.id == release.c.created_by)
+    )
+
+
+async def by_id(conn: AsyncConnection, release_id: int) -> Record | None:
+    """A release without its changes."""
+    return await fetch_one(conn, _summary().where(release.c.id == release_id))
+
+
+async def listing(
+    conn: AsyncConnection, cut: Cut, *, project_ids: Sequence[int] | None, project_slug: str | None
+) -> Slice:
+    """Releases, newest first; of the given projects (all when None), narrowed to one by its slug."""
+    query = _summary()
+    if project_slug is not None:
+        query = query.where(project.c.slug == project_slug)
+    if project_ids is not None:
+        query = query.where(release.c.project_id == sa.any_(sa.cast(list(project_ids), ARRAY(sa.BigInteger))))
+    return await page(conn, query, [release.c.id], cut, descending=True)

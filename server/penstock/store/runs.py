@@ -1,0 +1,213 @@
+"""What a runner writes about a task that it holds: started, log lines, how it ended.  Every write carries the fence."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from penstock.domain.pipeline.status import ACTIVE
+from penstock.store import queue, tasks
+from penstock.store.tables.pipelines import run_log, stage, task, task_change, task_run
+
+LOGS_CHANNEL: Final = "penstock_logs"
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How an attempt ended.
+
+    Args:
+        to: the task's new status; ``ready`` for an attempt that is to be made again.
+        failure: what people see when it failed, or while it waits for another attempt.
+        delay: seconds until the next attempt, with ``ready``.
+        changes: version -> what became of the change in this attempt.
+    """
+
+    claimed: queue.Claimed
+    to: Literal["succeeded", "failed", "canceled", "ready"]
+    failure: Mapping[str, Any] | None = None
+    failure_class: Literal["failed", "error"] | None = None
+    delay: float = 0.0
+    sent: bool = False
+    changes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a run's log; ``seq`` counts from 1 in each run."""
+
+    seq: int
+    at: dt.datetime
+    level: str
+    text: str
+    statement_index: int | None
+
+
+def _fences(claims: Sequence[queue.Claimed]) -> sa.ColumnElement[bool]:
+    return sa.tuple_(task.c.id, task.c.attempt, task.c.lease).in_([(c.id, c.attempt, c.lease) for c in claims])
+
+
+async def start(conn: AsyncConnection, claims: Sequence[queue.Claimed]) -> list[tasks.Moved]:
+    """Scheduled to running, for those whose permit still stands at this instant."""
+    return await tasks.move(
+        conn,
+        "running",
+        _fences(claims),
+        queue.permit_holds(),
+        sources=("scheduled",),
+        values={"started_at": sa.func.statement_timestamp(), "failure": sa.null()},
+    )
+
+
+async def give_back(conn: AsyncConnection, claims: Sequence[queue.Claimed]) -> list[tasks.Moved]:
+    """Scheduled to waiting: the gate closed between claim and start; nothing was sent."""
+    moved = await tasks.move(conn, "waiting", _fences(claims), sources=("scheduled",))
+    await _end_runs(conn, claims, moved, "retried")
+    return moved
+
+
+async def end(conn: AsyncConnection, ends: Sequence[End]) -> list[tuple[End, tasks.Moved]]:
+    """Write how attempts ended.
+
+    Returns:
+        Those that were still ours; the others' leases are lost, and with them the right to say anything.
+    """
+    written: list[tuple[End, tasks.Moved]] = []
+    by_id = {e.claimed.id: e for e in ends}
+    plain = [e.claimed for e in ends if e.to == "succeeded"]
+    moved = await tasks.move(conn, "succeeded", _fences(plain), sources=("running", "canceling")) if plain else []
+    for e in ends:
+        if e.to == "succeeded":
+            continue
+        values: dict[str, Any] = {"failure": e.failure if e.failure is not None else sa.null()}
+        if e.to == "failed":
+            values |= {"failure_class": e.failure_class}
+        if e.to == "ready":
+            after = sa.text(f"interval '{float(e.delay)} seconds'")
+            values |= {"run_at": sa.func.statement_timestamp() + after, "failures": task.c.failures + 1}
+        if e.sent:
+            values["sent"] = True
+        sources = {"ready": ("running", "scheduled"), "canceled": ("canceling",)}.get(e.to, ("running", "canceling"))
+        moved += await tasks.move(conn, e.to, *queue.fence(e.claimed), sources=sources, values=values)
+    for m in moved:
+        written.append((by_id[m.id], m))
+    outcome = {"succeeded": "succeeded", "failed": "failed", "canceled": "canceled", "ready": "retried"}
+    for to in {e.to for e, _ in written}:
+        same = [(e, m) for e, m in written if e.to == to]
+        await _end_runs(conn, [e.claimed for e, _ in same], [m for _, m in same], outcome[to])
+    await _write_changes(conn, [e for e, _ in written])
+    return written
+
+
+async def _end_runs(
+    conn: AsyncConnection, claims: Sequence[queue.Claimed], moved: Sequence[tasks.Moved], outcome: str
+) -> None:
+    ids = {m.id for m in moved}
+    runs = [c.run_id for c in claims if c.id in ids]
+    if runs:
+        await conn.execute(
+            sa.update(task_run)
+            .where(task_run.c.id.in_(runs), task_run.c.ended_at.is_(None))
+            .values(ended_at=sa.func.statement_timestamp(), outcome=outcome)
+        )
+
+
+async def _write_changes(conn: AsyncConnection, ends: Sequence[End]) -> None:
+    rows = [
+        {"task_id": e.claimed.id, "version": version, "state": state, "run_id": e.claimed.run_id}
+        for e in ends
+        for version, state in e.changes.items()
+    ]
+    if not rows:
+        return
+    insert = postgresql.insert(task_change)
+    await conn.execute(
+        insert.on_conflict_do_update(
+            index_elements=["task_id", "version"],
+            set_={
+                "state": insert.excluded.state,
+                "run_id": sa.case(
+                    # A later attempt finds it there: the run that applied it stays on record.
+                    (
+                        sa.and_(task_change.c.state == "applied", insert.excluded.state == "already_applied"),
+                        task_change.c.run_id,
+                    ),
+                    else_=insert.excluded.run_id,
+                ),
+            },
+        ),
+        rows,
+    )
+
+
+async def append_log(
+    conn: AsyncConnection,
+    claimed: queue.Claimed,
+    lines: Sequence[Line],
+    progress: str | None,
+    waiting: Sequence[str],
+) -> bool:
+    """Add lines to a run's log and tell browsers; False when the lease is lost.
+
+    Log lines are the one write that may be lost in a crash of the database server: what they tell of is proven elsewhere.
+    """
+    await conn.execute(sa.text("SET LOCAL synchronous_commit = off"))
+    ours = (
+        await conn.execute(
+            sa.update(task)
+            .where(*queue.fence(claimed), task.c.status.in_(ACTIVE))
+            .values(progress=progress, waiting_on=list(waiting) or sa.null())
+            .returning(task.c.id)
+        )
+    ).one_or_none()
+    if ours is None:
+        return False
+    if lines:
+        await conn.execute(
+            sa.insert(run_log),
+            [
+                {
+                    "run_id": claimed.run_id,
+                    "seq": line.seq,
+                    "at": line.at,
+                    "level": line.level,
+                    "text": line.text,
+                    "statement_index": line.statement_index,
+                }
+                for line in lines
+            ],
+        )
+        last = lines[-1].seq
+        await conn.execute(sa.update(task_run).where(task_run.c.id == claimed.run_id).values(last_seq=last))
+        payload = f"{claimed.run_id}:{claimed.id}:{claimed.pipeline_id}:{last}"
+        await conn.execute(sa.select(sa.func.pg_notify(LOGS_CHANNEL, payload)))
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class StageTouched:
+    """What decides whether the end of a task concerns more than itself."""
+
+    id: int
+    sequential: bool
+    over: bool
+
+
+async def stages_touched(conn: AsyncConnection, stage_ids: Sequence[int]) -> list[StageTouched]:
+    """Whether stages are sequential, and whether all their tasks have ended."""
+    rows = await conn.execute(
+        sa.select(
+            stage.c.id,
+            stage.c.task_order,
+            (stage.c.n_waiting + stage.c.n_ready + stage.c.n_scheduled + stage.c.n_running + stage.c.n_canceling).label(
+                "left"
+            ),
+        ).where(stage.c.id.in_(stage_ids))
+    )
+    return [StageTouched(r.id, r.task_order == "sequential", r.left == 0) for r in rows]

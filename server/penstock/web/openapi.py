@@ -1,0 +1,94 @@
+"""The OpenAPI document as we publish it: errors described as the problem documents that they are."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from litestar import Litestar
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.spec import Components, SecurityScheme
+from litestar.router import Router
+from litestar.routes import BaseRoute
+from litestar.types import ControllerRouterHandler, Method
+from litestar.types.internal_types import PathParameterDefinition
+
+import penstock
+from penstock.web.auth import COOKIE
+
+_PROBLEM: Final[dict[str, Any]] = {
+    "type": "object",
+    "description": "RFC 9457, with a stable code and what is wrong with which field.",
+    "required": ["type", "title", "status", "detail", "code", "errors", "request_id"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "code": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["field", "message", "code"],
+                "properties": {name: {"type": "string"} for name in ("field", "message", "code")},
+            },
+        },
+        "request_id": {"type": "string"},
+        "blockers": {"type": "array", "items": {"$ref": "#/components/schemas/BlockerOut"}},
+    },
+}
+_ANSWER: Final[dict[str, Any]] = {
+    "description": "A problem.",
+    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
+
+
+class _NoPages(Router):
+    """Where Litestar would put pages of its own, which load their scripts from elsewhere."""
+
+    def register(self, value: ControllerRouterHandler) -> list[BaseRoute]:
+        """Serve nothing."""
+        return []
+
+
+def config() -> OpenAPIConfig:
+    """What Litestar needs to describe the routes; the document is served by `routes/reference`."""
+    return OpenAPIConfig(
+        title="Penstock",
+        version=penstock.__version__,
+        description="Takes database changes from written SQL to applied, once, with proof of who allowed it.",
+        openapi_router=_NoPages("/api/schema", route_handlers=[]),
+        operation_id_creator=_operation_id,
+        use_handler_docstrings=True,
+        components=Components(
+            security_schemes={
+                "token": SecurityScheme(type="http", scheme="bearer", description="An API token, pst_…"),
+                "session": SecurityScheme(
+                    type="apiKey",
+                    name=COOKIE,
+                    security_scheme_in="cookie",
+                    description="The cookie of POST /auth/login; changes also need X-CSRF-Token.",
+                ),
+            }
+        ),
+        security=[{"token": []}, {"session": []}],
+    )
+
+
+def document(app: Litestar) -> dict[str, Any]:
+    """The whole document as plain values."""
+    schema: dict[str, Any] = app.openapi_schema.to_schema()
+    schema["components"].setdefault("schemas", {})["Problem"] = _PROBLEM
+    for operations in schema["paths"].values():
+        for operation in operations.values():
+            if isinstance(operation, dict) and "responses" in operation:
+                # Litestar describes its own error format, which it does not answer with here.
+                operation["responses"].pop("400", None)
+                operation["responses"]["default"] = _ANSWER
+    return schema
+
+
+def _operation_id(handler: HTTPRouteHandler, _: Method, __: list[str | PathParameterDefinition]) -> str:
+    return re.sub(r"_([a-z])", lambda match: match[1].upper(), handler.handler_name)

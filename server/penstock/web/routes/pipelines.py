@@ -1,0 +1,212 @@
+"""Pipelines, stages, tasks and runs: watch them, and act on them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal, TypeAlias
+
+from litestar import get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from litestar.types import ControllerRouterHandler
+
+from penstock.domain.access.decide import Principal
+from penstock.services.container import Services
+from penstock.web.guards import needs
+from penstock.web.paging import PageSize, PageToken, cut, page_of
+from penstock.web.present import present
+from penstock.web.schemas import issues as schemas
+from penstock.web.schemas.catalog import WithReason
+from penstock.web.schemas.common import Page
+
+_TAGS: Final = ["pipelines"]
+
+TaskStatus: TypeAlias = Literal[
+    "waiting", "ready", "scheduled", "running", "canceling", "succeeded", "failed", "canceled", "skipped"
+]
+
+
+@get("/pipelines", opt=needs("instance.read"), tags=_TAGS)
+async def list_pipelines(
+    services: NamedDependency[Services],
+    caller: NamedDependency[Principal],
+    instance: FromQuery[str],
+    page_size: PageSize = 50,
+    page_token: PageToken = None,
+) -> Page[schemas.PipelineSummary]:
+    """Pipelines without an issue that worked on an instance, newest first."""
+    found = await services.pipelines.of_instance(caller, instance, cut(page_size, page_token))
+    return page_of(schemas.PipelineSummary, found)
+
+
+@get("/pipelines/{pipeline:int}", opt=needs("pipeline.read"), tags=_TAGS)
+async def get_pipeline(
+    pipeline: FromPath[int], services: NamedDependency[Services], caller: NamedDependency[Principal]
+) -> schemas.PipelineOut:
+    """A pipeline with its stages and their blockers."""
+    return present(schemas.PipelineOut, await services.pipelines.get(caller, pipeline))
+
+
+@get("/pipelines/{pipeline:int}/tasks", opt=needs("pipeline.read"), tags=_TAGS)
+async def list_tasks(
+    pipeline: FromPath[int],
+    services: NamedDependency[Services],
+    caller: NamedDependency[Principal],
+    stage: FromQuery[str | None] = None,
+    status: FromQuery[TaskStatus | None] = None,
+    page_size: PageSize = 50,
+    page_token: PageToken = None,
+) -> Page[schemas.TaskSummary]:
+    """Tasks of a pipeline, failed ones first."""
+    found = await services.pipelines.tasks(caller, pipeline, cut(page_size, page_token), stage=stage, status=status)
+    return page_of(schemas.TaskSummary, found)
+
+
+@get("/pipelines/{pipeline:int}/stages/{stage:str}", opt=needs("pipeline.read"), tags=_TAGS)
+async def get_stage(
+    pipeline: FromPath[int],
+    stage: FromPath[str],
+    services: NamedDependency[Services],
+    caller: NamedDependency[Principal],
+) -> schemas.StageOut:
+    """One stage; its status derives from its tasks."""
+    return present(schemas.StageOut, await services.pipelines.stage(caller, pipeline, stage))
+
+
+@post("/pipelines/{pipeline:int}/hold", opt=needs("pipeline.hold"), status_code=200, tags=_TAGS)
+async def hold_pipeline(
+    pipeline: FromPath[int],
+    data: JSONBody[WithReason],
+    services: NamedDependency[Services],
+    caller: NamedDependency[Principal],
+) -> schemas.PipelineOut:
+    """Pause a pipeline."""
+    await services.rollout.hold(caller, pipeline, data.reason)
+    return present(schemas.PipelineOut, await services.pipelines.get(caller, pipeline))
+
+
+@post("/pipelines/{pipeline:int}/resume", opt=needs("pipeline.hold"), status_code=200, tags=_TAGS)
+async def resume_pipeline(
+    pipeline: FromPath[int], services: NamedDependency[Services], caller: NamedDependency[Principal]
+) -> schemas.PipelineOut:
+    """End the pause."""
+    await services.rollout.resume(caller, pipeline)
+    return present(schemas.PipelineOut, await services.pipelines.get(caller, pipeline))
+
+
+@post(
+    "/pipelines/{pipeline:int}/stages/{stage:str}/advance",
+    opt=needs("stage.advance"),
+    status_code=200,
+    tags=_TAGS,
+)
+async def advance_stage(
+    pipeline: FromPath[int],
+    stage: FromPath[str],
+    services: NamedDependency[Services],
+    caller: NamedDependency[Principal],
+) -> schemas.PipelineOut:
+    """Run a stage that waits for somebody to do so."""
+    await services.rollout.advance(caller, pipeline, stage)
+    return present(schemas.PipelineOut, await services.pipelines.get(caller, pipeline))
+
+
+@post(
+    "/pipelines/{pipeline:int}/stages/{stage:str}/retry-failed",
+    opt=needs("task.retry"),
+    status_code=200,
+    tags=_TAGS,
+)
+async def retry_failed(
+    pipeline: FromPath[int],
+    stage: FromPath[str],
+    services: NamedDependency[Services],
+    caller: NamedDependency[Principal],
+) -> schemas.PipelineOut:
+    """Try every failed task of a stage again."""
+    await services.rollout.retry_failed(caller, pipeline, stage)
+    return present(schemas.PipelineOut, await services.pipelines.get(caller, pipeline))
+
+
+@get("/tasks/{task:int}", opt=needs("task.read"), tags=["tasks"])
+async def get_task(
+    task: FromPath[int], services: NamedDependency[Services], caller: NamedDependency[Principal]
+) -> schemas.TaskOut:
+    """One task: why it waits, what became of each change, its runs."""
+    return present(schemas.TaskOut, await services.pipelines.task(caller, task))
+
+
+@post("/tasks/{task:int}/retry", opt=needs("task.retry"), status_code=200, tags=["tasks"])
+async def retry_task(
+    task: FromPath[int], services: NamedDependency[Services], caller: NamedDependency[Principal]
+) -> schemas.TaskOut:
+    """Try a failed or canceled task again; its gates are asked again."""
+    await services.rollout.retry(caller, task)
+    return present(schemas.TaskOut, await services.pipelines.task(caller, task))
+
+
+@post("/tasks/{task:int}/cancel", opt=needs("task.cancel"), status_code=200, tags=["tasks"])
+async def cancel_task(
+    task: FromPath[int], services: NamedDependency[Services], caller: NamedDependency[Principal]
+) -> schemas.TaskOut:
+    """Cancel a task; one that runs becomes ``canceling`` until its true end is known."""
+    await services.rollout.cancel(caller, task)
+    return present(schemas.TaskOut, await services.pipelines.task(caller, task))
+
+
+@post("/tasks/{task:int}/skip", opt=needs("task.skip"), status_code=200, tags=["tasks"])
+async def skip_task(
+    task: FromPath[int],
+    data: JSONBody[WithReason],
+    services: NamedDependency[Services],
+    caller: NamedDependency[Principal],
+) -> schemas.TaskOut:
+    """Pass a task over, with a reason."""
+    await services.rollout.skip(caller, task, data.reason)
+    return present(schemas.TaskOut, await services.pipelines.task(caller, task))
+
+
+@get("/tasks/{task:int}/runs", opt=needs("task.read"), tags=["tasks"])
+async def list_runs(
+    task: FromPath[int], services: NamedDependency[Services], caller: NamedDependency[Principal]
+) -> list[schemas.RunOut]:
+    """The runs of a task, newest first."""
+    return [present(schemas.RunOut, r) for r in (await services.pipelines.task(caller, task))["runs"]]
+
+
+@get("/runs/{run:int}", opt=needs("task.read"), tags=["tasks"])
+async def get_run(
+    run: FromPath[int], services: NamedDependency[Services], caller: NamedDependency[Principal]
+) -> schemas.RunOut:
+    """One run."""
+    return present(schemas.RunOut, await services.pipelines.run(caller, run))
+
+
+@get("/runs/{run:int}/log", opt=needs("task.read"), tags=["tasks"])
+async def get_log(
+    run: FromPath[int],
+    services: NamedDependency[Services],
+    caller: NamedDependency[Principal],
+    after: Annotated[int, QueryParameter(ge=0)] = 0,
+    limit: Annotated[int, QueryParameter(ge=1, le=5_000)] = 1_000,
+) -> schemas.LogPage:
+    """Log lines after a sequence number; ask again with ``next_after`` until ``ended``."""
+    return present(schemas.LogPage, await services.pipelines.log(caller, run, after=after, limit=limit))
+
+
+PIPELINE_ROUTES: Final[list[ControllerRouterHandler]] = [
+    list_pipelines,
+    get_pipeline,
+    list_tasks,
+    get_stage,
+    hold_pipeline,
+    resume_pipeline,
+    advance_stage,
+    retry_failed,
+    get_task,
+    retry_task,
+    cancel_task,
+    skip_task,
+    list_runs,
+    get_run,
+    get_log,
+]

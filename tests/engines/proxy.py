@@ -1,0 +1,85 @@
+"""A TCP proxy before a PostgreSQL server that can lose what the server answers to a COMMIT."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Literal
+
+Loss = Literal["answer", "request"]
+
+
+class Proxy:
+    """Forwards bytes until armed; then the next COMMIT loses its answer, or is never forwarded."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._upstream = (host, port)
+        self._loss: Loss | None = None
+        self.lost = asyncio.Event()
+        self.refusing = False
+        self.port = 0
+
+    def lose(self, what: Loss) -> None:
+        """Lose this of the next COMMIT."""
+        self._loss = what
+
+    @contextlib.asynccontextmanager
+    async def listening(self) -> AsyncIterator[Proxy]:
+        """Listen on ``port`` of the loopback interface."""
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = server.sockets[0].getsockname()[1]
+        try:
+            yield self
+        finally:
+            server.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.refusing:
+            writer.close()
+            return
+        try:
+            up_reader, up_writer = await asyncio.open_connection(*self._upstream)
+        except OSError:
+            writer.close()
+            return
+        cut = asyncio.Event()
+        ways = [
+            asyncio.ensure_future(self._forward_requests(reader, up_writer, cut)),
+            asyncio.ensure_future(self._forward_answers(up_reader, writer, cut)),
+        ]
+        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        for way in ways:
+            way.cancel()
+        await asyncio.wait(ways)
+        writer.close()
+        up_writer.close()
+
+    async def _forward_requests(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, cut: asyncio.Event
+    ) -> None:
+        while data := await _read(reader):
+            if self._loss and b"COMMIT\0" in data:
+                if self._loss == "request":
+                    self._loss = None
+                    self.lost.set()
+                    return
+                cut.set()
+            writer.write(data)
+
+    async def _forward_answers(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, cut: asyncio.Event
+    ) -> None:
+        while data := await _read(reader):
+            if cut.is_set():
+                self._loss = None
+                self.lost.set()
+                return
+            writer.write(data)
+
+
+async def _read(reader: asyncio.StreamReader) -> bytes:
+    try:
+        return await reader.read(65536)
+    except ConnectionError:
+        return b""
