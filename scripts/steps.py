@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -142,7 +143,7 @@ def _command(command: list[str], cwd: Path = provision.ROOT, environment: dict[s
 
 def _execute(command: list[str], cwd: Path = provision.ROOT, environment: dict[str, str] | None = None) -> int:
     """Run a command in the open and answer its exit code; whatever takes too long is ended."""
-    print(f"$ {' '.join(command)}", flush=True)
+    print(f"$ {shlex.join(command)}", flush=True)
     process = subprocess.Popen(command, cwd=cwd, env=environment)
     try:
         return process.wait(STEP_SECONDS)

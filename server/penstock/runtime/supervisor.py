@@ -66,7 +66,7 @@ class Supervisor:
             SchemaSync(database, targets, engine_for),
         ):
             works[work.type] = work
-        self._lease_seconds = runner.lease_seconds if runner else RunnerSettings.lease_seconds
+        self._lease_seconds = (runner or RunnerSettings()).lease_seconds
         self._runner = self._make_runner(works, runner) if runner else None
 
     def _make_runner(self, works: Mapping[str, Work], settings: RunnerSettings) -> Runner:

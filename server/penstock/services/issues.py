@@ -193,7 +193,7 @@ class Issues:
                     .returning(comment.c.id)
                 )
             ).scalar_one()
-            progress.event(events.COMMENTED, actor_id=principal.id, comment=comment_id)
+            progress.event(events.COMMENTED, actor_id=principal.id, comment_id=comment_id)
             await progress.finish()
 
         await self._database.run(work)

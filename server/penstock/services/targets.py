@@ -84,6 +84,12 @@ class Targets:
             password = self._keyring.open(Sealed(**stored), secret_context(instance_id, PASSWORD)).decode()
         return self.target_of(row, password, database)
 
+    async def instance_target(self, conn: AsyncConnection, instance_id: int) -> Target:
+        """The target of an instance as a whole: it connects to its maintenance database.  Raises like ``target_for``."""
+        row = await instances.by_id(conn, instance_id)
+        maintenance = row["options"].get("maintenance_database") if row is not None else None
+        return await self.target_for(conn, instance_id, maintenance)
+
     def target_of(self, settings: Mapping[str, Any], password: str | None, database: str | None = None) -> Target:
         """The target of settings that may not be stored yet.
 

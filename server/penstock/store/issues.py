@@ -165,7 +165,7 @@ async def environment_ids(conn: AsyncConnection, slugs: Sequence[str]) -> dict[s
 
 async def activity(conn: AsyncConnection, issue_id: int, cut: Cut) -> Slice:
     """Comments and events of an issue, oldest first; every comment is an event, so one key orders both."""
-    about = sa.cast(event.c.data["comment"].astext, sa.BigInteger)
+    about = sa.cast(event.c.data["comment_id"].astext, sa.BigInteger)
     query = (
         sa.select(
             sa.cast(event.c.id, sa.Text).label("id"),
@@ -229,7 +229,7 @@ async def last_comment(conn: AsyncConnection, issue_id: int, author_id: int) -> 
             event.c.data,
         )
         .select_from(event)
-        .join(comment, comment.c.id == sa.cast(event.c.data["comment"].astext, sa.BigInteger))
+        .join(comment, comment.c.id == sa.cast(event.c.data["comment_id"].astext, sa.BigInteger))
         .join(account, account.c.id == comment.c.author_id)
         .where(event.c.issue_id == issue_id, event.c.type == events.COMMENTED, comment.c.author_id == author_id)
         .order_by(comment.c.id.desc())

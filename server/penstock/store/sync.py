@@ -43,6 +43,14 @@ async def known_fingerprints(conn: AsyncConnection, fingerprints: Sequence[str])
     return set(rows)
 
 
+async def known_databases(conn: AsyncConnection, instance_id: int) -> set[str]:
+    """Databases of an instance that earlier syncs found and that have not vanished."""
+    rows = await conn.scalars(
+        sa.select(database.c.name).where(database.c.instance_id == instance_id, database.c.vanished_at.is_(None))
+    )
+    return set(rows)
+
+
 async def record(
     conn: AsyncConnection,
     instance_id: int,

@@ -47,7 +47,8 @@ async def test_wrong_unknown_and_disabled_look_the_same(world: World) -> None:
 
 
 async def test_login_never_keeps_the_id_that_the_browser_brought(world: World) -> None:
-    async with world.client(cookies={"penstock_session": "chosen-by-somebody-else"}) as client:
+    async with world.client() as client:
+        client.cookies.set("penstock_session", "chosen-by-somebody-else", domain="penstock.test")
         await client.sign_in(ADMIN)
         first = client.cookies["penstock_session"]
         assert first != "chosen-by-somebody-else"

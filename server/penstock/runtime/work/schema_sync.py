@@ -33,7 +33,7 @@ class SchemaSync:
     async def run(self, claimed: queue.Claimed, port: TaskPort) -> runs.End:
         """Read the instance and store the result; the schedule tries again, so a failure is said at once."""
         async with self._database.connect() as conn:
-            target = await self._targets.target_for(conn, claimed.instance_id)
+            target = await self._targets.instance_target(conn, claimed.instance_id)
         engine = self._engine_for(target.engine)
         try:
             report = await engine.test(target)
@@ -62,30 +62,33 @@ class SchemaSync:
     async def _store(
         self, claimed: queue.Claimed, port: TaskPort, schemas: list[DatabaseSchema], report: InstanceReport
     ) -> sync.Found:
+        # A database that never let us in is none of our business; one that did before is kept, with what is known of it.
         prints = {s.name: fingerprint(s) for s in schemas if s.unreadable is None}
         for schema in schemas:
             if schema.unreadable is not None:
                 port.log("warning", f"{schema.name} cannot be read: {schema.unreadable}")
 
         async def work(conn: AsyncConnection) -> sync.Found:
-            known = await sync.known_fingerprints(conn, list(prints.values()))
+            stored = await sync.known_fingerprints(conn, list(prints.values()))
+            seen = await sync.known_databases(conn, claimed.instance_id)
             compressor = zstandard.ZstdCompressor()
             rows = [
                 sync.Synced(
                     name=s.name,
                     fingerprint=prints.get(s.name),
-                    content=compressor.compress(canonical(s)) if prints.get(s.name) not in {None, *known} else None,
+                    content=compressor.compress(canonical(s)) if prints.get(s.name) not in {None, *stored} else None,
                     tables=sum(r.kind in TABLES for n in s.schemas for r in n.relations)
                     if s.unreadable is None
                     else None,
                 )
                 for s in schemas
+                if s.unreadable is None or s.name in seen
             ]
             await port.still_mine()
             found = await sync.record(conn, claimed.instance_id, rows, identity=report.identity, version=report.version)
             data = {
                 "instance": claimed.name,
-                "databases": len(schemas),
+                "databases": len(rows),
                 "appeared": found.appeared[:100],
                 "changed": found.changed[:100],
                 "vanished": found.vanished[:100],

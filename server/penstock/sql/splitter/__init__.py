@@ -38,14 +38,13 @@ def split(data: bytes, engine: str) -> list[Statement]:
 
 
 def _check_bytes(data: bytes, positions: Positions) -> None:
-    if (nul := data.find(0)) >= 0:
-        line, column = positions.of(nul)
-        # libpg_query reads up to the first NUL only: what follows would be hidden from review.
-        raise SplitError("The text holds a NUL byte; remove it.", line, column, "nul_byte")
+    nul = data.find(0)
     try:
         data.decode()
     except UnicodeDecodeError as error:
-        line, column = positions.of(error.start)
-        raise SplitError(
-            "The text is not UTF-8 from here on; save it as UTF-8.", line, column, "invalid_utf8"
-        ) from error
+        if nul < 0 or error.start < nul:
+            message = "The text is not UTF-8 from here on; save it as UTF-8."
+            raise SplitError(message, *positions.of(error.start), "invalid_utf8") from error
+    if nul >= 0:
+        # libpg_query reads up to the first NUL only: what follows would be hidden from review.
+        raise SplitError("The text holds a NUL byte; remove it.", *positions.of(nul), "nul_byte")

@@ -110,7 +110,7 @@ class NewInstance(Request, kw_only=True):
     port: Annotated[int, msgspec.Meta(ge=1, le=65_535)]
     username: Annotated[str, msgspec.Meta(max_length=63)] | None = None
     password: Annotated[str, msgspec.Meta(max_length=1_000)] | None = None
-    dsn_env: Annotated[str, msgspec.Meta(pattern=r"^PENSTOCK_DSN_[A-Z0-9_]+$")] | None = None
+    dsn_env: Annotated[str, msgspec.Meta(pattern=r"^PENSTOCK_DSN_[A-Z0-9_]+$(?!\n)")] | None = None
     tls: Tls = "prefer"
     options: InstanceOptions = msgspec.field(default_factory=InstanceOptions)
 

@@ -12,10 +12,11 @@ import msgspec
 
 T = TypeVar("T")
 
-Slug = Annotated[str, msgspec.Meta(min_length=1, max_length=63, pattern=r"^[a-z0-9][a-z0-9-]*$")]
+# In Python a "$" also matches before a last line break; "$(?!\n)" does not, there and in JavaScript.
+Slug = Annotated[str, msgspec.Meta(min_length=1, max_length=63, pattern=r"^[a-z0-9][a-z0-9-]*$(?!\n)")]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Text = Annotated[str, msgspec.Meta(max_length=20_000)]
-Email = Annotated[str, msgspec.Meta(min_length=3, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")]
+Email = Annotated[str, msgspec.Meta(min_length=3, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$(?!\n)")]
 Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=2_000)]
 Labels = dict[Annotated[str, msgspec.Meta(min_length=1, max_length=63)], Annotated[str, msgspec.Meta(max_length=200)]]
 Utc = dt.datetime

@@ -8,7 +8,7 @@ import msgspec
 
 from penstock.web.schemas.common import BlockerOut, Labels, Person, Request, Response, Slug, Text, Utc
 
-Version = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
+Version = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$(?!\n)")]
 Title = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 DatabaseRef = int | Annotated[str, msgspec.Meta(min_length=3, max_length=200)]  # an id or "instance/name"
 

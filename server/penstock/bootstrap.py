@@ -1,0 +1,219 @@
+"""The only place that wires things: settings in, a running process out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime as dt
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from penstock.domain.errors import PenstockError
+from penstock.embedded import EmbeddedPostgres
+from penstock.engines.registry import engine_for
+from penstock.runtime.supervisor import RunnerSettings, Supervisor
+from penstock.services import first_start
+from penstock.services.container import Services
+from penstock.services.secrets import Keyring
+from penstock.services.sessions import SessionPolicy
+from penstock.services.sync_pipelines import file_sync_pipeline
+from penstock.settings import Settings
+from penstock.store import migrate
+from penstock.store.database import Database, asyncpg_url
+from penstock.web import openapi, serving
+from penstock.web.app import create_app
+from penstock.web.settings import WebSettings
+
+METADATA_DIR: Final = "metadata"
+
+Say = Callable[[str], None]
+
+
+class NotMigrated(PenstockError):
+    """The metadata database is not of this version."""
+
+    code = "not_migrated"
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A process that is up, for whoever prints its greeting.
+
+    Args:
+        url: where it serves, or None for a runner.
+        admin: the first administrator's login, when it was made at this start.
+    """
+
+    url: str | None
+    admin: first_start.FirstAdmin | None
+    services: Services
+
+
+@asynccontextmanager
+async def metadata_database(settings: Settings, say: Say) -> AsyncIterator[str]:
+    """The URL of a metadata database that answers: the operator's, or an embedded one that lives as long as this.
+
+    Raises:
+        AlreadyRunning: another process uses the data directory.
+    """
+    if settings.database_url is not None:
+        yield asyncpg_url(settings.database_url)
+        return
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    postgres = EmbeddedPostgres(settings.data_dir / METADATA_DIR)
+    say("Starting the embedded PostgreSQL")
+    url = await postgres.start()
+    try:
+        yield url
+    finally:
+        await postgres.stop()
+
+
+def build_services(settings: Settings, database: Database) -> Services:
+    """The services of one process."""
+    return Services.build(
+        database,
+        Keyring.load(settings.data_dir),
+        engine_for=engine_for,
+        file_sync=file_sync_pipeline,
+        session_policy=SessionPolicy(idle=dt.timedelta(hours=settings.session_hours)),
+        statement_limit=settings.max_statement_bytes,
+    )
+
+
+def built_interface() -> Path | None:
+    """The built web UI: packaged, or in the checkout."""
+    here = Path(__file__).resolve().parent
+    for dist in (here / "web" / "static", here.parents[1] / "frontend" / "dist"):
+        if (dist / "index.html").exists():
+            return dist
+    return None
+
+
+def _runner_settings(settings: Settings) -> RunnerSettings:
+    return RunnerSettings(
+        concurrency=settings.runner_concurrency,
+        lease_seconds=settings.lease_seconds,
+        beat_seconds=settings.heartbeat_seconds,
+    )
+
+
+@asynccontextmanager
+async def _database(url: str, settings: Settings) -> AsyncIterator[Database]:
+    database = Database(url, pool_size=settings.database_pool_size)
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+async def serve(
+    settings: Settings,
+    stopping: asyncio.Event,
+    *,
+    runner: bool,
+    say: Say,
+    ready: Callable[[Started], contextlib.AbstractAsyncContextManager[None]],
+) -> None:
+    """Serve UI and API until told to stop, with a runner unless that is left to other processes.
+
+    Args:
+        say: tells a person about each step of the start.
+        ready: entered once the server answers, left before it stops: prints the greeting, brings up a demo.
+
+    Raises:
+        OSError: the address is taken.
+        AlreadyRunning: another process uses the data directory.
+    """
+    sock = serving.listen(settings.host, settings.port)
+    with sock:
+        async with metadata_database(settings, say) as url, _database(url, settings) as database:
+            say("Migrating the metadata database")
+            await migrate.upgrade(url)
+            deployment = await first_start.ensure(database)
+            services = build_services(settings, database)
+            admin = await first_start.ensure_admin(
+                services.accounts, settings.admin_email, settings.admin_password
+            )
+            supervisor = Supervisor(
+                database,
+                services.targets,
+                engine_for,
+                deployment,
+                _runner_settings(settings) if runner else None,
+            )
+            app = create_app(
+                services,
+                stopping=stopping,
+                dist=built_interface(),
+                settings=WebSettings(secure_cookies=settings.secure_cookies or None),
+            )
+            await supervisor.start()
+            try:
+                host, port = sock.getsockname()[:2]
+                shown = f"[{host}]" if ":" in host else host
+                started = Started(f"http://{shown}:{port}", admin, services)
+                web = asyncio.create_task(
+                    serving.serve(app, sock, stopping, trusted_proxies=settings.trusted_proxies)
+                )
+                async with ready(started):
+                    await _until_stopped(stopping, web, supervisor)
+            finally:
+                stopping.set()
+                await supervisor.stop()
+
+
+async def _until_stopped(stopping: asyncio.Event, web: asyncio.Task[None], supervisor: Supervisor) -> None:
+    """Wait for the stop; a loop or a server that ends by itself ends the process too, with its error."""
+    watching = asyncio.create_task(supervisor.failed())
+    try:
+        await asyncio.wait({web, watching}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.set()
+        await web
+        if watching.done():
+            watching.result()
+    finally:
+        watching.cancel()
+
+
+async def run_runner(settings: Settings, stopping: asyncio.Event, *, say: Say) -> None:
+    """Run tasks in a process of its own until told to stop.
+
+    Raises:
+        NotMigrated: the metadata database is not of this version: the server migrates it, or ``penstock db upgrade``.
+    """
+    if settings.database_url is None:
+        raise NotMigrated("A runner of its own needs PENSTOCK_DATABASE_URL: the database that the server uses.")
+    url = asyncpg_url(settings.database_url)
+    if pending := await migrate.check(url):
+        raise NotMigrated(f"The metadata database lacks {', '.join(pending)}: run penstock db upgrade first.")
+    async with _database(url, settings) as database:
+        deployment = await first_start.ensure(database)
+        services = build_services(settings, database)
+        supervisor = Supervisor(
+            database, services.targets, engine_for, deployment, _runner_settings(settings)
+        )
+        await supervisor.start()
+        say("The runner is ready")
+        try:
+            stop = asyncio.create_task(stopping.wait())
+            watching = asyncio.create_task(supervisor.failed())
+            await asyncio.wait({stop, watching}, return_when=asyncio.FIRST_COMPLETED)
+            stop.cancel()
+            if watching.done():
+                watching.result()
+            watching.cancel()
+        finally:
+            await supervisor.stop()
+
+
+def openapi_document() -> dict[str, Any]:
+    """The API's OpenAPI document; the services behind it are never called, so no database is needed."""
+    database = Database("postgresql://nowhere")
+    services = Services.build(
+        database, Keyring([bytes(32)]), engine_for=engine_for, file_sync=file_sync_pipeline
+    )
+    return openapi.document(create_app(services))
