@@ -174,7 +174,7 @@ def succeeds(command: list[str], what: str) -> bool:
 def _follow(
     command: list[str], what: str, total: int, cwd: Path, environment: dict[str, str] | None
 ) -> tuple[int, list[str]]:
-    say(f"{what} …", last=False)
+    say(f"{what} …", last=not _TERMINAL)
     lines: list[str] = []
     done = 0
     with subprocess.Popen(

@@ -58,14 +58,12 @@ def suite(*paths: str, marks: str = "not inputs") -> Callable[[list[str]], Count
 
 def frontend() -> Count:
     """The UI: style, types, unit tests, the API description, the build and its size."""
-    with provision.alone():
-        provision.ui_packages()
-    count = _npx("biome", "check")
+    environment = _build()  # first: it also writes the tree of routes, which all others read
+    count = _command(["node", "scripts/size.mjs"], cwd=provision.UI, environment=environment)
+    count += _npx("biome", "check")
     count += _npx("tsc", "--noEmit")
-    count += _vitest()
     count += _command([str(provision.PYTHON), "scripts/check_openapi.py"])
-    environment = _build()
-    return count + _command(["node", "scripts/size.mjs"], cwd=provision.UI, environment=environment)
+    return count + _vitest()
 
 
 def browser() -> Count:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from hashlib import sha256
 from typing import Any
 
@@ -14,7 +14,7 @@ from penstock.engines.registry import engine_for
 from tests.engines.recorder import Recorder
 from tests.postgres_server import PostgresServer
 
-Apply = Callable[..., Awaitable[ApplyResult]]
+Apply = Callable[..., Coroutine[Any, Any, ApplyResult]]
 
 
 def change(statement: str | bytes, version: str = "1", **other: Any) -> ApplyRequest:

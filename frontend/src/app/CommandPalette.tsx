@@ -58,7 +58,10 @@ export function CommandPalette({ onClosed }: { onClosed: () => void }) {
       attributes={{ content: { "aria-label": "Command palette" } }}
       nothingFound="Nothing found"
       highlightQuery
-      searchProps={{ placeholder: "Search issues or run a command", "aria-label": "Search issues or run a command" }}
+      searchProps={{
+        placeholder: "Search issues or run a command",
+        "aria-label": "Search issues or run a command",
+      }}
       actions={issues.length ? [...groups, { group: "Issues", actions: issues }] : groups}
     />
   );

@@ -4,8 +4,8 @@ import { Link, useLocation } from "@tanstack/react-router";
 import { Database, Inbox, ListChecks, type LucideIcon, ScrollText, Server, Settings } from "lucide-react";
 import { issueListQuery } from "@/api/queries";
 import type { Me } from "@/api/types";
-import { mayInWorkspace, useMe } from "./session";
 import classes from "./Shell.module.css";
+import { mayInWorkspace, useMe } from "./session";
 
 export type Place = {
   to: "/" | "/issues" | "/databases" | "/instances" | "/settings" | "/audit";
@@ -21,7 +21,13 @@ export const PLACES: Place[] = [
   { to: "/databases", label: "Databases", keys: "g d", icon: Database },
   { to: "/instances", label: "Instances", keys: "g n", icon: Server },
   { to: "/settings", label: "Settings", keys: "g s", icon: Settings },
-  { to: "/audit", label: "Audit", keys: "g a", icon: ScrollText, shown: (me) => mayInWorkspace(me, "audit.read") },
+  {
+    to: "/audit",
+    label: "Audit",
+    keys: "g a",
+    icon: ScrollText,
+    shown: (me) => mayInWorkspace(me, "audit.read"),
+  },
 ];
 
 /** The places of the application that this caller can go to. */

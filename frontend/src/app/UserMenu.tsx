@@ -49,7 +49,10 @@ export function UserMenu({ onHelp }: { onHelp: () => void }) {
         >
           Access tokens
         </Menu.Item>
-        <Menu.Item leftSection={dark ? <Sun size={14} aria-hidden /> : <Moon size={14} aria-hidden />} onClick={toggle}>
+        <Menu.Item
+          leftSection={dark ? <Sun size={14} aria-hidden /> : <Moon size={14} aria-hidden />}
+          onClick={toggle}
+        >
           {dark ? "Use light theme" : "Use dark theme"}
         </Menu.Item>
         <Menu.Item leftSection={<Keyboard size={14} aria-hidden />} onClick={onHelp}>

@@ -1,8 +1,19 @@
 import { type Command, currentCommands, matchKeys, register } from "./commands";
 
 const command = (id: string, keys?: string): Command => ({ id, label: id, group: "Go", keys, run: () => {} });
-const key = (k: string, mods: object = {}) => ({ key: k, ctrlKey: false, metaKey: false, altKey: false, ...mods });
-const all = [command("issues", "g i"), command("databases", "g d"), command("new", "c"), command("next", "n")];
+const key = (k: string, mods: object = {}) => ({
+  key: k,
+  ctrlKey: false,
+  metaKey: false,
+  altKey: false,
+  ...mods,
+});
+const all = [
+  command("issues", "g i"),
+  command("databases", "g d"),
+  command("new", "c"),
+  command("next", "n"),
+];
 
 test.each([
   ["c", "", "new", ""],

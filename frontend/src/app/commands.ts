@@ -63,6 +63,8 @@ export function matchKeys(
 export function typing(target: EventTarget | null): boolean {
   const element = target instanceof HTMLElement ? target : null;
   if (!element) return false;
-  const editable = element.closest("input, textarea, select, [contenteditable=true], .cm-editor, [role=textbox]");
+  const editable = element.closest(
+    "input, textarea, select, [contenteditable=true], .cm-editor, [role=textbox]",
+  );
   return editable !== null || document.querySelector("[role=dialog][aria-modal=true], [role=menu]") !== null;
 }

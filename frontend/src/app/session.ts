@@ -10,7 +10,9 @@ export function useMe(): Me {
 /** Tells whether the caller holds a permission in the workspace, or in one project when it is given. */
 export function may(me: Me, permission: string, project?: string | null): boolean {
   if (me.permissions.includes(permission)) return true;
-  return me.projects.some((p) => (project === undefined || p.project === project) && p.permissions.includes(permission));
+  return me.projects.some(
+    (p) => (project === undefined || p.project === project) && p.permissions.includes(permission),
+  );
 }
 
 /** Tells whether the caller holds a permission everywhere, as workspace settings need. */

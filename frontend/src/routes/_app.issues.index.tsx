@@ -2,6 +2,8 @@ import { createFileRoute } from "@tanstack/react-router";
 import { IssuesPage } from "@/features/issues/IssuesPage";
 
 export const Route = createFileRoute("/_app/issues/")({
-  validateSearch: (raw: { q?: unknown }): { q: string } => ({ q: typeof raw.q === "string" ? raw.q : "is:open" }),
+  validateSearch: (raw: { q?: unknown }): { q: string } => ({
+    q: typeof raw.q === "string" ? raw.q : "is:open",
+  }),
   component: IssuesPage,
 });

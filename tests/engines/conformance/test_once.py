@@ -20,7 +20,7 @@ async def versions(database: asyncpg.Connection) -> list[str]:
 
 
 async def exists(database: asyncpg.Connection, table: str) -> bool:
-    return await database.fetchval("SELECT to_regclass($1) IS NOT NULL", table)
+    return bool(await database.fetchval("SELECT to_regclass($1) IS NOT NULL", table))
 
 
 async def test_a_change_is_applied_with_its_ledger_row(apply: Apply, database: asyncpg.Connection) -> None:

@@ -13,7 +13,8 @@ import classes from "./LoginPage.module.css";
 const route = getRouteApi("/login");
 
 function reason(error: unknown): string {
-  if (error instanceof ApiError && error.status === 401) return "This e-mail and password do not belong together.";
+  if (error instanceof ApiError && error.status === 401)
+    return "This e-mail and password do not belong together.";
   return explain(error);
 }
 

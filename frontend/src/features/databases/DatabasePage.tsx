@@ -73,7 +73,12 @@ function Content({ database }: { database: DatabaseOut }) {
         <>
           <SyncButton instance={database.instance} project={database.project} />
           {database.project && (
-            <Button component={Link} to="/issues" search={{ q: `project:${database.project}` }} variant="default">
+            <Button
+              component={Link}
+              to="/issues"
+              search={{ q: `project:${database.project}` }}
+              variant="default"
+            >
               Changes of {database.project}
             </Button>
           )}

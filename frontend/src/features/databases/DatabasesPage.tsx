@@ -45,13 +45,21 @@ const columns: Column<DatabaseOut>[] = [
     cell: (d) => d.project ?? <span className={classes.quiet}>Unassigned</span>,
   },
   { key: "labels", header: "Labels", from: "md", cell: (d) => <Labels labels={d.labels} /> },
-  { key: "tables", header: "Tables", from: "sm", align: "right", cell: (d) => d.tables?.toLocaleString() ?? "–" },
+  {
+    key: "tables",
+    header: "Tables",
+    from: "sm",
+    align: "right",
+    cell: (d) => d.tables?.toLocaleString() ?? "–",
+  },
   {
     key: "synced",
     header: "Synced",
     from: "md",
     align: "right",
-    cell: (d) => <span className={classes.quiet}>{d.synced_at ? <TimeAgo iso={d.synced_at} /> : "never"}</span>,
+    cell: (d) => (
+      <span className={classes.quiet}>{d.synced_at ? <TimeAgo iso={d.synced_at} /> : "never"}</span>
+    ),
   },
 ];
 
@@ -71,14 +79,20 @@ export function DatabasesPage() {
   useEffect(() => setTyped(search.q ?? ""), [search.q]);
   const set = (some: DatabaseSearch) =>
     void navigate({
-      search: (old) => Object.fromEntries(Object.entries({ ...old, ...some }).filter(([, v]) => v)) as DatabaseSearch,
+      search: (old) =>
+        Object.fromEntries(Object.entries({ ...old, ...some }).filter(([, v]) => v)) as DatabaseSearch,
       replace: true,
     });
   const searchSoon = useDebouncedCallback((q: string) => set({ q }), 250);
-  const open = (d: DatabaseOut) => void go({ to: "/databases/$databaseId", params: { databaseId: String(d.id) } });
+  const open = (d: DatabaseOut) =>
+    void go({ to: "/databases/$databaseId", params: { databaseId: String(d.id) } });
   const active = useListKeys({ keys: rows.map((d) => d.id), onOpen: (at) => rows[at] && open(rows[at]) });
   const filtered = Object.keys(search).length > 0;
-  const filter = (key: "project" | "environment" | "instance", label: string, data: { value: string; label: string }[]) => (
+  const filter = (
+    key: "project" | "environment" | "instance",
+    label: string,
+    data: { value: string; label: string }[],
+  ) => (
     <Select
       aria-label={label}
       placeholder={label}
@@ -92,7 +106,10 @@ export function DatabasesPage() {
   );
 
   return (
-    <Page title="Databases" lead="Found by schema sync. A database takes part in changes once it belongs to a project.">
+    <Page
+      title="Databases"
+      lead="Found by schema sync. A database takes part in changes once it belongs to a project."
+    >
       <div className={classes.filters}>
         <TextInput
           aria-label="Search databases"
@@ -105,8 +122,17 @@ export function DatabasesPage() {
           }}
         />
         {filter("project", "Project", projects.data?.map((p) => ({ value: p.slug, label: p.name })) ?? [])}
-        {filter("environment", "Environment", environments.data?.map((e) => ({ value: e.slug, label: e.name })) ?? [])}
-        {seesInstances && filter("instance", "Instance", instances.data?.map((i) => ({ value: i.slug, label: i.slug })) ?? [])}
+        {filter(
+          "environment",
+          "Environment",
+          environments.data?.map((e) => ({ value: e.slug, label: e.name })) ?? [],
+        )}
+        {seesInstances &&
+          filter(
+            "instance",
+            "Instance",
+            instances.data?.map((i) => ({ value: i.slug, label: i.slug })) ?? [],
+          )}
       </div>
       <div className={panel.panel}>
         <QueryGate query={query} skeleton={<SkeletonRows rows={10} />}>
@@ -124,7 +150,11 @@ export function DatabasesPage() {
                 />
                 {query.hasNextPage && (
                   <div className={panel.more}>
-                    <Button variant="default" loading={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
+                    <Button
+                      variant="default"
+                      loading={query.isFetchingNextPage}
+                      onClick={() => void query.fetchNextPage()}
+                    >
                       Show more
                     </Button>
                   </div>

@@ -28,7 +28,9 @@ function Row({ row, onToggle }: { row: TreeRow; onToggle: (id: string) => void }
       >
         <Chevron size={14} aria-hidden />
         <Icon size={14} aria-hidden className={classes.icon} />
-        <span className={schema ? classes.schema : classes.relation}>{schema ? row.schema.name : row.relation.name}</span>
+        <span className={schema ? classes.schema : classes.relation}>
+          {schema ? row.schema.name : row.relation.name}
+        </span>
         <span className={classes.quiet}>
           {schema
             ? `${row.count} ${row.count === 1 ? "object" : "objects"}`
@@ -80,7 +82,8 @@ export function SchemaTree({ schemas }: { schemas: SchemaNamespace[] }) {
     initialRect: { width: 800, height: 600 },
     getItemKey: (at) => rows[at]?.id ?? at,
   });
-  const toggle = (id: string) => setOpen(open.has(id) ? new Set([...open].filter((o) => o !== id)) : new Set([...open, id]));
+  const toggle = (id: string) =>
+    setOpen(open.has(id) ? new Set([...open].filter((o) => o !== id)) : new Set([...open, id]));
   return (
     <div className={classes.tree}>
       <TextInput

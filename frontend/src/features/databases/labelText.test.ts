@@ -18,5 +18,8 @@ test.each([
 });
 
 test("there and back", () => {
-  expect(parseLabels(formatLabels({ tier: "gold", region: "eu" })).labels).toEqual({ tier: "gold", region: "eu" });
+  expect(parseLabels(formatLabels({ tier: "gold", region: "eu" })).labels).toEqual({
+    tier: "gold",
+    region: "eu",
+  });
 });

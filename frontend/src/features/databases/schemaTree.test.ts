@@ -22,7 +22,8 @@ const schemas: SchemaNamespace[] = [
   },
   { name: "audit", relations: [{ name: "log", kind: "table" }] },
 ];
-const ids = (search: string, open: string[] = []) => schemaRows(schemas, search, new Set(open)).map((r) => r.id);
+const ids = (search: string, open: string[] = []) =>
+  schemaRows(schemas, search, new Set(open)).map((r) => r.id);
 
 test("schemas are open, relations closed, until they are opened", () => {
   expect(ids("")).toEqual(["public", "public.orders", "public.customers", "audit", "audit.log"]);
@@ -57,5 +58,7 @@ test("notes and columns in words", () => {
     "index: invalid",
     "check: not validated",
   ]);
-  expect(columnText({ ...column("a", 1, "int"), nullable: false, default: "0" })).toBe("int · not null · default 0");
+  expect(columnText({ ...column("a", 1, "int"), nullable: false, default: "0" })).toBe(
+    "int · not null · default 0",
+  );
 });

@@ -67,7 +67,7 @@ export function schemaRows(schemas: SchemaNamespace[], search: string, open: Rea
       const hits = words.length ? all.filter((r) => rowMatches(r, words)) : [];
       if (words.length && !named && !hits.length) continue;
       count += 1;
-      const isOpen = open.has(id) !== (hits.length > 0);
+      const isOpen = open.has(id) !== hits.length > 0;
       inside.push({ kind: "relation", id, depth: 1, relation, open: isOpen });
       if (isOpen) inside.push(...(open.has(id) || !hits.length ? all : hits));
     }

@@ -35,7 +35,9 @@ export function InboxPage() {
   return (
     <Page
       title="Inbox"
-      lead={pending ? undefined : count ? `${count} waiting for you` : "What waits for you, and what you filed"}
+      lead={
+        pending ? undefined : count ? `${count} waiting for you` : "What waits for you, and what you filed"
+      }
     >
       {error && (
         <ErrorPanel
@@ -62,12 +64,18 @@ export function InboxPage() {
                 icon={InboxIcon}
                 title="Nothing waits for you"
                 action={
-                  <Button component={Link} to="/issues/new" variant="default" leftSection={<Plus size={14} aria-hidden />}>
+                  <Button
+                    component={Link}
+                    to="/issues/new"
+                    variant="default"
+                    leftSection={<Plus size={14} aria-hidden />}
+                  >
                     New change
                   </Button>
                 }
               >
-                Approvals that need you, stages that you can run and your own changes that failed appear here by themselves.
+                Approvals that need you, stages that you can run and your own changes that failed appear here
+                by themselves.
               </EmptyPanel>
             </Panel>
           )}

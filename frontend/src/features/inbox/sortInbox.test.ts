@@ -27,7 +27,12 @@ test("each issue appears once, under what hurts most", () => {
   const own = one(4, { result: "running" });
   const over = one(5, { status: "canceled", result: "failed" });
   const inbox = sortInbox([failed, approve, run], [failed, run, own, over]);
-  expect([ids(inbox.failed), ids(inbox.approve), ids(inbox.run), ids(inbox.mine)]).toEqual([[1], [2], [3], [4]]);
+  expect([ids(inbox.failed), ids(inbox.approve), ids(inbox.run), ids(inbox.mine)]).toEqual([
+    [1],
+    [2],
+    [3],
+    [4],
+  ]);
   expect(inboxCount(inbox)).toBe(3);
 });
 

@@ -1,7 +1,12 @@
 /** The inbox: what waits for the caller and why, in the order in which it hurts. */
 import type { IssueSummary } from "@/api/types";
 
-export type Inbox = { failed: IssueSummary[]; approve: IssueSummary[]; run: IssueSummary[]; mine: IssueSummary[] };
+export type Inbox = {
+  failed: IssueSummary[];
+  approve: IssueSummary[];
+  run: IssueSummary[];
+  mine: IssueSummary[];
+};
 
 const FAILED = new Set(["failed", "error"]);
 

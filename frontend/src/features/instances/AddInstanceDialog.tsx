@@ -29,7 +29,9 @@ export function AddInstanceDialog({ onClose }: { onClose: () => void }) {
   });
   const error = save.error ?? test.error;
   const problems = {
-    ...Object.fromEntries((["slug", "environment", "host", "port", "password"] as const).map((f) => [f, fieldProblem(error, f)])),
+    ...Object.fromEntries(
+      (["slug", "environment", "host", "port", "password"] as const).map((f) => [f, fieldProblem(error, f)]),
+    ),
     ...(asked ? gaps : {}),
   };
   const change = (some: Partial<Connection>) => {
@@ -43,7 +45,14 @@ export function AddInstanceDialog({ onClose }: { onClose: () => void }) {
   };
   const works = test.data?.reachable && test.data.authenticated;
   return (
-    <Modal opened onClose={onClose} title="Add instance" size="lg" closeOnClickOutside={false} closeButtonProps={{ "aria-label": "Close" }}>
+    <Modal
+      opened
+      onClose={onClose}
+      title="Add instance"
+      size="lg"
+      closeOnClickOutside={false}
+      closeButtonProps={{ "aria-label": "Close" }}
+    >
       <form
         onSubmit={(event) => {
           event.preventDefault();
@@ -70,7 +79,11 @@ export function AddInstanceDialog({ onClose }: { onClose: () => void }) {
                 Test again
               </Button>
             )}
-            <Button type="submit" loading={test.isPending || save.isPending} leftSection={works ? undefined : <PlugZap size={14} aria-hidden />}>
+            <Button
+              type="submit"
+              loading={test.isPending || save.isPending}
+              leftSection={works ? undefined : <PlugZap size={14} aria-hidden />}
+            >
               {works ? "Save" : "Test connection"}
             </Button>
           </Group>

@@ -48,7 +48,9 @@ export function ConnectionFields({ value, onChange, problems, editing = false, h
             allowDeselect={false}
             data={Object.entries(ENGINES).map(([engine, label]) => ({ value: engine, label }))}
             value={value.engine}
-            onChange={(engine) => engine && onChange({ engine: engine as Engine, port: PORTS[engine as Engine] })}
+            onChange={(engine) =>
+              engine && onChange({ engine: engine as Engine, port: PORTS[engine as Engine] })
+            }
           />
           <Select
             label="Environment"

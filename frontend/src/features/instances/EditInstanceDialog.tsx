@@ -28,11 +28,19 @@ export function EditInstanceDialog({ instance, onClose }: { instance: InstanceOu
     },
   });
   const problems = {
-    ...Object.fromEntries((["host", "port", "password"] as const).map((f) => [f, fieldProblem(save.error, f)])),
+    ...Object.fromEntries(
+      (["host", "port", "password"] as const).map((f) => [f, fieldProblem(save.error, f)]),
+    ),
     ...(asked ? gaps : {}),
   };
   return (
-    <Modal opened onClose={onClose} title={`Edit ${instance.name}`} size="lg" closeButtonProps={{ "aria-label": "Close" }}>
+    <Modal
+      opened
+      onClose={onClose}
+      title={`Edit ${instance.name}`}
+      size="lg"
+      closeButtonProps={{ "aria-label": "Close" }}
+    >
       <form
         onSubmit={(event) => {
           event.preventDefault();

@@ -26,7 +26,9 @@ import { SchedulePanel } from "./SchedulePanel";
 import { SyncButton } from "./SyncButton";
 import { TestSteps } from "./TestSteps";
 
-const EditInstanceDialog = lazy(() => import("./EditInstanceDialog").then((m) => ({ default: m.EditInstanceDialog })));
+const EditInstanceDialog = lazy(() =>
+  import("./EditInstanceDialog").then((m) => ({ default: m.EditInstanceDialog })),
+);
 const route = getRouteApi("/_app/instances/$slug");
 
 const databaseColumns: Column<DatabaseOut>[] = [
@@ -39,8 +41,18 @@ const databaseColumns: Column<DatabaseOut>[] = [
       </Link>
     ),
   },
-  { key: "project", header: "Project", cell: (d) => d.project ?? <span className={classes.sub}>Unassigned</span> },
-  { key: "tables", header: "Tables", align: "right", from: "sm", cell: (d) => d.tables?.toLocaleString() ?? "–" },
+  {
+    key: "project",
+    header: "Project",
+    cell: (d) => d.project ?? <span className={classes.sub}>Unassigned</span>,
+  },
+  {
+    key: "tables",
+    header: "Tables",
+    align: "right",
+    from: "sm",
+    cell: (d) => d.tables?.toLocaleString() ?? "–",
+  },
 ];
 
 const syncColumns: Column<PipelineSummary>[] = [
@@ -113,13 +125,26 @@ function Content({ instance }: { instance: InstanceOut }) {
           <SyncButton instance={instance.slug} />
           {mayEdit && (
             <>
-              <Button variant="default" leftSection={<PlugZap size={14} aria-hidden />} loading={test.isPending} onClick={() => test.mutate()}>
+              <Button
+                variant="default"
+                leftSection={<PlugZap size={14} aria-hidden />}
+                loading={test.isPending}
+                onClick={() => test.mutate()}
+              >
                 Test
               </Button>
-              <Button variant="default" leftSection={<Pencil size={13} aria-hidden />} onClick={() => setAsking("edit")}>
+              <Button
+                variant="default"
+                leftSection={<Pencil size={13} aria-hidden />}
+                onClick={() => setAsking("edit")}
+              >
                 Edit
               </Button>
-              <Button variant="default" leftSection={<Trash2 size={14} aria-hidden />} onClick={() => setAsking("delete")}>
+              <Button
+                variant="default"
+                leftSection={<Trash2 size={14} aria-hidden />}
+                onClick={() => setAsking("delete")}
+              >
                 Remove
               </Button>
             </>
@@ -127,7 +152,9 @@ function Content({ instance }: { instance: InstanceOut }) {
         </>
       }
     >
-      {instance.last_sync_error && <ErrorPanel title="The last sync failed" error={new Error(instance.last_sync_error)} />}
+      {instance.last_sync_error && (
+        <ErrorPanel title="The last sync failed" error={new Error(instance.last_sync_error)} />
+      )}
       {test.error && <ErrorPanel error={test.error} />}
       {test.data && (
         <Panel title="Connection test">
@@ -166,7 +193,12 @@ function Content({ instance }: { instance: InstanceOut }) {
             <QueryGate query={syncs} skeleton={<SkeletonRows rows={3} />}>
               {(page) =>
                 page.items.length ? (
-                  <DataTable label="Sync history" columns={syncColumns} rows={page.items} rowKey={(p) => p.id} />
+                  <DataTable
+                    label="Sync history"
+                    columns={syncColumns}
+                    rows={page.items}
+                    rowKey={(p) => p.id}
+                  />
                 ) : (
                   <p className={panel.body}>Never synced.</p>
                 )
@@ -181,7 +213,9 @@ function Content({ instance }: { instance: InstanceOut }) {
           <SchedulePanel instance={instance.slug} mayEdit={mayInWorkspace(me, "schedule.edit")} />
         </Stack>
       </div>
-      <Suspense>{asking === "edit" && <EditInstanceDialog instance={instance} onClose={() => setAsking(null)} />}</Suspense>
+      <Suspense>
+        {asking === "edit" && <EditInstanceDialog instance={instance} onClose={() => setAsking(null)} />}
+      </Suspense>
       {asking === "delete" && (
         <ActionDialog
           title={`Remove ${instance.name}`}
@@ -194,8 +228,8 @@ function Content({ instance }: { instance: InstanceOut }) {
             await client.invalidateQueries({ queryKey: ["instances"] });
           }}
         >
-          Penstock forgets the server and its {instance.databases} databases. Nothing on the server itself changes. An instance
-          that open changes need cannot be removed.
+          Penstock forgets the server and its {instance.databases} databases. Nothing on the server itself
+          changes. An instance that open changes need cannot be removed.
         </ActionDialog>
       )}
     </Page>

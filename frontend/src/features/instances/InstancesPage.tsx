@@ -14,11 +14,13 @@ import panel from "@/shared/ui/Panel.module.css";
 import { QueryGate } from "@/shared/ui/QueryGate";
 import { SkeletonRows } from "@/shared/ui/SkeletonRows";
 import { TimeAgo } from "@/shared/ui/TimeAgo";
-import classes from "./Instances.module.css";
 import { ENGINES } from "./engines";
+import classes from "./Instances.module.css";
 import { SyncState } from "./SyncState";
 
-const AddInstanceDialog = lazy(() => import("./AddInstanceDialog").then((m) => ({ default: m.AddInstanceDialog })));
+const AddInstanceDialog = lazy(() =>
+  import("./AddInstanceDialog").then((m) => ({ default: m.AddInstanceDialog })),
+);
 
 const columns: Column<InstanceOut>[] = [
   {
@@ -53,7 +55,9 @@ const columns: Column<InstanceOut>[] = [
     header: "Last synced",
     from: "md",
     align: "right",
-    cell: (i) => <span className={classes.sub}>{i.last_synced_at ? <TimeAgo iso={i.last_synced_at} /> : "never"}</span>,
+    cell: (i) => (
+      <span className={classes.sub}>{i.last_synced_at ? <TimeAgo iso={i.last_synced_at} /> : "never"}</span>
+    ),
   },
 ];
 
@@ -78,7 +82,14 @@ export function InstancesPage() {
         <QueryGate query={query} skeleton={<SkeletonRows rows={5} />}>
           {(all) =>
             all.length ? (
-              <DataTable label="Instances" columns={columns} rows={all} rowKey={(i) => i.slug} activeKey={active} onOpen={open} />
+              <DataTable
+                label="Instances"
+                columns={columns}
+                rows={all}
+                rowKey={(i) => i.slug}
+                activeKey={active}
+                onOpen={open}
+              />
             ) : (
               <EmptyPanel icon={Server} title="No instances yet" action={mayAdd && add}>
                 {mayAdd

@@ -13,7 +13,15 @@ import { TimeAgo } from "@/shared/ui/TimeAgo";
 
 const QUARTERLY = "*/15 * * * *";
 
-function Form({ instance, schedule, mayEdit }: { instance: string; schedule: ScheduleOut | undefined; mayEdit: boolean }) {
+function Form({
+  instance,
+  schedule,
+  mayEdit,
+}: {
+  instance: string;
+  schedule: ScheduleOut | undefined;
+  mayEdit: boolean;
+}) {
   const client = useQueryClient();
   const [cron, setCron] = useState(schedule?.cron ?? QUARTERLY);
   const [zone, setZone] = useState(schedule?.time_zone ?? "UTC");
@@ -57,7 +65,12 @@ function Form({ instance, schedule, mayEdit }: { instance: string; schedule: Sch
           onChange={(e) => setZone(e.currentTarget.value)}
         />
         {mayEdit && (
-          <Switch size="sm" label="On" checked={enabled} onChange={(e) => setEnabled(e.currentTarget.checked)} />
+          <Switch
+            size="sm"
+            label="On"
+            checked={enabled}
+            onChange={(e) => setEnabled(e.currentTarget.checked)}
+          />
         )}
         {schedule?.next_at && schedule.enabled && (
           <Text size="sm" c="dimmed">
@@ -83,7 +96,9 @@ export function SchedulePanel({ instance, mayEdit }: { instance: string; mayEdit
       <QueryGate query={query} skeleton={null}>
         {(all) => {
           const schedule = all.find((s) => s.instance === instance);
-          return <Form key={schedule?.id ?? "new"} instance={instance} schedule={schedule} mayEdit={mayEdit} />;
+          return (
+            <Form key={schedule?.id ?? "new"} instance={instance} schedule={schedule} mayEdit={mayEdit} />
+          );
         }}
       </QueryGate>
     </Panel>

@@ -23,7 +23,12 @@ export function SyncButton({ instance, project }: { instance: string; project?: 
   });
   if (!may(me, "instance.sync") && !(project && may(me, "database.sync", project))) return null;
   return (
-    <Button variant="default" leftSection={<RefreshCw size={14} aria-hidden />} loading={sync.isPending} onClick={() => sync.mutate()}>
+    <Button
+      variant="default"
+      leftSection={<RefreshCw size={14} aria-hidden />}
+      loading={sync.isPending}
+      onClick={() => sync.mutate()}
+    >
       Sync now
     </Button>
   );

@@ -2,7 +2,14 @@ import { Check, X } from "lucide-react";
 import type { InstanceTest } from "@/api/types";
 import classes from "./Instances.module.css";
 
-const NAMES: Record<string, string> = { dns: "DNS", tcp: "TCP", tls: "TLS", login: "Login", version: "Version", privileges: "Privileges" };
+const NAMES: Record<string, string> = {
+  dns: "DNS",
+  tcp: "TCP",
+  tls: "TLS",
+  login: "Login",
+  version: "Version",
+  privileges: "Privileges",
+};
 
 /** A connection test, step by step: where it stops is where to look. */
 export function TestSteps({ test }: { test: InstanceTest }) {
@@ -10,7 +17,11 @@ export function TestSteps({ test }: { test: InstanceTest }) {
   return (
     <div role="status">
       <p className={classes.verdict}>
-        <strong>{good ? `Connected${test.version ? ` to ${test.version}` : ""}.` : "The connection does not work yet."}</strong>
+        <strong>
+          {good
+            ? `Connected${test.version ? ` to ${test.version}` : ""}.`
+            : "The connection does not work yet."}
+        </strong>
       </p>
       <ol className={classes.steps}>
         {test.steps.map((s) => (

@@ -1,5 +1,13 @@
 import type { InstanceOut } from "@/api/types";
-import { blank, connectionProblems, fromInstance, needsPassword, slugify, toNew, toPatch } from "./connection";
+import {
+  blank,
+  connectionProblems,
+  fromInstance,
+  needsPassword,
+  slugify,
+  toNew,
+  toPatch,
+} from "./connection";
 
 const instance: InstanceOut = {
   slug: "pg-prod",

@@ -53,7 +53,8 @@ export const slugify = (text: string) =>
 
 export function connectionProblems(c: Connection): Partial<Record<keyof Connection, string>> {
   const problems: Partial<Record<keyof Connection, string>> = {};
-  if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(c.slug)) problems.slug = "Small letters, digits and dashes, for example pg-prod.";
+  if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(c.slug))
+    problems.slug = "Small letters, digits and dashes, for example pg-prod.";
   if (!c.environment) problems.environment = "Choose the environment that this server belongs to.";
   if (!c.host.trim()) problems.host = "Where is the server?";
   const port = Number(c.port);
@@ -97,4 +98,6 @@ export function toPatch(before: InstanceOut, c: Connection): PatchInstance {
 
 /** The stored password is dropped with a new host, port or TLS mode: it has to be typed again. */
 export const needsPassword = (before: InstanceOut, patch: PatchInstance) =>
-  before.has_password && !patch.password && (patch.host !== undefined || patch.port !== undefined || patch.tls !== undefined);
+  before.has_password &&
+  !patch.password &&
+  (patch.host !== undefined || patch.port !== undefined || patch.tls !== undefined);

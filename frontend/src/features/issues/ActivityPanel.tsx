@@ -25,7 +25,10 @@ function Item({ item }: { item: ActivityOut }) {
     );
   const sentence = activityText(item);
   return (
-    <li className={classes.event} data-bad={item.type?.endsWith("FAIL") || item.type === "REJECTED" || undefined}>
+    <li
+      className={classes.event}
+      data-bad={item.type?.endsWith("FAIL") || item.type === "REJECTED" || undefined}
+    >
       <span>
         {!standsAlone(sentence) && <strong>{item.actor?.name ?? "Penstock"} </strong>}
         {sentence}

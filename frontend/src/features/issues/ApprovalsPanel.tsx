@@ -31,7 +31,9 @@ function Step({ step, me }: { step: ApprovalStepOut; me: Me }) {
           <span className="visually-hidden">{step.satisfied ? ": approved" : ": still needed"}</span>
         </span>
         {step.approved_by.length > 0 && (
-          <span className={classes.by}>{step.approved_by.map((p) => (p.id === me.id ? "you" : p.name)).join(", ")}</span>
+          <span className={classes.by}>
+            {step.approved_by.map((p) => (p.id === me.id ? "you" : p.name)).join(", ")}
+          </span>
         )}
         {!step.satisfied && (
           <span className={classes.by}>
@@ -52,7 +54,9 @@ function Decision({ approval, me }: { approval: ApprovalOut; me: Me }) {
       {rejected ? <CircleX size={14} aria-hidden /> : <History size={14} aria-hidden />}
       <div>
         {who} {rejected ? "requested changes" : "approved"} <TimeAgo iso={approval.at} />
-        {approval.state !== "fresh" && <span className={classes.old}> · {OLD[approval.state] ?? approval.state}</span>}
+        {approval.state !== "fresh" && (
+          <span className={classes.old}> · {OLD[approval.state] ?? approval.state}</span>
+        )}
         {approval.comment && <p className={classes.comment}>{approval.comment}</p>}
       </div>
     </li>

@@ -1,8 +1,18 @@
-import { CircleDashed, Clock, Hand, Lock, Pause, Play, type LucideIcon, Unplug, UserRoundCheck } from "lucide-react";
+import {
+  CircleDashed,
+  Clock,
+  Hand,
+  Lock,
+  type LucideIcon,
+  Pause,
+  Play,
+  Unplug,
+  UserRoundCheck,
+} from "lucide-react";
 import type { Blocker } from "@/api/types";
 import { useMe } from "@/app/session";
-import { absolute } from "@/shared/ui/time";
 import { TimeAgo } from "@/shared/ui/TimeAgo";
+import { absolute } from "@/shared/ui/time";
 import classes from "./BlockerList.module.css";
 import { sortBlockers } from "./blockers";
 import { parties } from "./parties";

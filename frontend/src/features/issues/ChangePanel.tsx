@@ -40,7 +40,8 @@ function Changes({ changes, task }: { changes: ChangeOut[]; task: TaskOut | unde
       <div className={classes.sql}>
         <p className={classes.facts}>
           <span className="num">
-            {current.statements} {current.statements === 1 ? "statement" : "statements"} · {current.bytes.toLocaleString()} bytes
+            {current.statements} {current.statements === 1 ? "statement" : "statements"} ·{" "}
+            {current.bytes.toLocaleString()} bytes
           </span>
           {" · "}
           <span className="mono" title={current.digest}>

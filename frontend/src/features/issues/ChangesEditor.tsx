@@ -83,7 +83,11 @@ export function ChangesEditor({ changes, onChange, problems, engine, schema }: P
         );
       })}
       <div className={classes.buttons}>
-        <FileButton multiple accept=".sql,.pgsql,.ddl,.txt" onChange={(files) => void upload(files).catch(sayError)}>
+        <FileButton
+          multiple
+          accept=".sql,.pgsql,.ddl,.txt"
+          onChange={(files) => void upload(files).catch(sayError)}
+        >
           {(props) => (
             <Button {...props} variant="default" leftSection={<FileUp size={14} aria-hidden />}>
               Upload files

@@ -34,7 +34,9 @@ function Editor({ issue, release, onClose, onSaved }: Props & { release: Release
     onSuccess: async (fresh) => {
       onSaved(fresh);
       client.setQueryData(issueQuery(issue.id).queryKey, fresh);
-      await client.invalidateQueries({ predicate: (q) => ["tasks", "task", "activity", "issues"].includes(String(q.queryKey[0])) });
+      await client.invalidateQueries({
+        predicate: (q) => ["tasks", "task", "activity", "issues"].includes(String(q.queryKey[0])),
+      });
       say(`Saved as revision ${fresh.revision}. Earlier approvals do not count any more.`);
       onClose();
     },
@@ -48,7 +50,12 @@ function Editor({ issue, release, onClose, onSaved }: Props & { release: Release
       <Text size="sm" c="dimmed">
         Saving makes a new revision: approvals given so far become stale, and reviewers see what changed.
       </Text>
-      <ChangesEditor changes={draft} onChange={setDraft} problems={problems} engine={release.changes[0]?.engine ?? null} />
+      <ChangesEditor
+        changes={draft}
+        onChange={setDraft}
+        problems={problems}
+        engine={release.changes[0]?.engine ?? null}
+      />
       {save.error && <ErrorPanel error={save.error} />}
       <Group justify="flex-end" gap="xs">
         <Button variant="default" onClick={onClose}>

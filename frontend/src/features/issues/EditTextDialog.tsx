@@ -25,7 +25,13 @@ export function EditTextDialog({ issue, onClose }: { issue: IssueOut; onClose: (
     if (title.trim()) save.mutate();
   };
   return (
-    <Modal opened onClose={onClose} title="Edit title and description" size="lg" closeButtonProps={{ "aria-label": "Close" }}>
+    <Modal
+      opened
+      onClose={onClose}
+      title="Edit title and description"
+      size="lg"
+      closeButtonProps={{ "aria-label": "Close" }}
+    >
       <form onSubmit={submit}>
         <Stack gap="sm">
           <TextInput

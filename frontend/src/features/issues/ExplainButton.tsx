@@ -10,9 +10,21 @@ type Props = { label: string; blockers: Blocker[]; needs: string };
 export function ExplainButton({ label, blockers, needs }: Props) {
   const [opened, setOpened] = useState(false);
   return (
-    <Popover opened={opened} onChange={setOpened} width={340} position="bottom-end" withRoles trapFocus returnFocus>
+    <Popover
+      opened={opened}
+      onChange={setOpened}
+      width={340}
+      position="bottom-end"
+      withRoles
+      trapFocus
+      returnFocus
+    >
       <Popover.Target>
-        <Button variant="default" rightSection={<CircleHelp size={14} aria-hidden />} onClick={() => setOpened(!opened)}>
+        <Button
+          variant="default"
+          rightSection={<CircleHelp size={14} aria-hidden />}
+          onClick={() => setOpened(!opened)}
+        >
           {label}
         </Button>
       </Popover.Target>

@@ -7,7 +7,14 @@ import { chips, type Filter, filterProblems, formatFilter, parseFilter, without 
 
 type Props = { text: string; projects: string[]; onChange: (text: string) => void };
 
-const NAMES = { is: "Status", project: "Project", env: "Environment", author: "Author", label: "Label", waiting: "Waiting for" };
+const NAMES = {
+  is: "Status",
+  project: "Project",
+  env: "Environment",
+  author: "Author",
+  label: "Label",
+  waiting: "Waiting for",
+};
 
 const PRESETS: { label: string; filter: Filter }[] = [
   { label: "Open", filter: { is: "open" } },
@@ -22,7 +29,15 @@ export function FilterBar({ text, projects, onChange }: Props) {
   const input = useRef<HTMLInputElement>(null);
   useEffect(() => setTyped(text), [text]);
   useCommands(
-    [{ id: "palette", label: "Search the list", group: "List", keys: "/", run: () => input.current?.focus() }],
+    [
+      {
+        id: "palette",
+        label: "Search the list",
+        group: "List",
+        keys: "/",
+        run: () => input.current?.focus(),
+      },
+    ],
     "filter",
   );
   const filter = parseFilter(text);
@@ -66,7 +81,12 @@ export function FilterBar({ text, projects, onChange }: Props) {
         })}
         <Menu position="bottom-start">
           <Menu.Target>
-            <Button variant="subtle" color="gray" size="compact-xs" leftSection={<Plus size={12} aria-hidden />}>
+            <Button
+              variant="subtle"
+              color="gray"
+              size="compact-xs"
+              leftSection={<Plus size={12} aria-hidden />}
+            >
               Project
             </Button>
           </Menu.Target>

@@ -31,7 +31,9 @@ export function IssueActions(props: Props) {
   const retry = useMutation({
     mutationFn: (stage: string) => pipelines.retryFailed(issue.pipeline.id, stage),
     onSuccess: () =>
-      client.invalidateQueries({ predicate: (q) => ["issue", "tasks", "task", "activity"].includes(String(q.queryKey[0])) }),
+      client.invalidateQueries({
+        predicate: (q) => ["issue", "tasks", "task", "activity"].includes(String(q.queryKey[0])),
+      }),
     onError: sayError,
   });
   const copyLink = async () => {
@@ -44,14 +46,33 @@ export function IssueActions(props: Props) {
     can("hold") && { id: "hold", label: "Put on hold…", icon: Pause, run: () => onDialog({ kind: "hold" }) },
     can("resume") && { id: "resume", label: "Resume…", icon: Play, run: () => onDialog({ kind: "resume" }) },
     { id: "copy-link", label: "Copy link", icon: Link2, run: () => void copyLink().catch(sayError) },
-    can("reopen") && { id: "reopen", label: "Reopen…", icon: RotateCcw, run: () => onDialog({ kind: "reopen" }) },
-    can("cancel") && { id: "cancel", label: "Cancel issue…", icon: CircleX, run: () => onDialog({ kind: "cancel" }), danger: true },
+    can("reopen") && {
+      id: "reopen",
+      label: "Reopen…",
+      icon: RotateCcw,
+      run: () => onDialog({ kind: "reopen" }),
+    },
+    can("cancel") && {
+      id: "cancel",
+      label: "Cancel issue…",
+      icon: CircleX,
+      run: () => onDialog({ kind: "cancel" }),
+      danger: true,
+    },
   ].filter((m) => m !== false);
   useCommands(
     [
       ...menu.map(({ id, label, run }) => ({ id: `issue-${id}`, label, group: "This issue", run })),
       ...(action.kind === "review"
-        ? [{ id: "issue-review", label: "Review", group: "This issue", keys: "r", run: () => onReviewing(true) }]
+        ? [
+            {
+              id: "issue-review",
+              label: "Review",
+              group: "This issue",
+              keys: "r",
+              run: () => onReviewing(true),
+            },
+          ]
         : []),
       ...(action.kind === "advance"
         ? [
@@ -66,14 +87,26 @@ export function IssueActions(props: Props) {
     ],
     `${issue.id} ${issue.actions.join()} ${JSON.stringify(action)}`,
   );
-  const runStage = action.kind === "advance" ? issue.pipeline.stages.find((s) => s.name === action.stage) : undefined;
+  const runStage =
+    action.kind === "advance" ? issue.pipeline.stages.find((s) => s.name === action.stage) : undefined;
   return (
     <>
       {action.kind === "review" && (
-        <ReviewPopover issue={issue} seen={seen} changed={changed} opened={reviewing} onOpened={onReviewing} />
+        <ReviewPopover
+          issue={issue}
+          seen={seen}
+          changed={changed}
+          opened={reviewing}
+          onOpened={onReviewing}
+        />
       )}
       {action.kind === "advance" && runStage && (
-        <RunStageButton stage={runStage} open primary onRun={() => onDialog({ kind: "advance", stage: action.stage })} />
+        <RunStageButton
+          stage={runStage}
+          open
+          primary
+          onRun={() => onDialog({ kind: "advance", stage: action.stage })}
+        />
       )}
       {action.kind === "retry" && (
         <Button
@@ -90,12 +123,20 @@ export function IssueActions(props: Props) {
         </Button>
       )}
       {action.kind === "cancel" && (
-        <Button variant="default" leftSection={<CircleX size={14} aria-hidden />} onClick={() => onDialog({ kind: "cancel" })}>
+        <Button
+          variant="default"
+          leftSection={<CircleX size={14} aria-hidden />}
+          onClick={() => onDialog({ kind: "cancel" })}
+        >
           Cancel
         </Button>
       )}
       {action.kind === "reopen" && (
-        <Button variant="default" leftSection={<RotateCcw size={14} aria-hidden />} onClick={() => onDialog({ kind: "reopen" })}>
+        <Button
+          variant="default"
+          leftSection={<RotateCcw size={14} aria-hidden />}
+          onClick={() => onDialog({ kind: "reopen" })}
+        >
           Reopen
         </Button>
       )}

@@ -5,7 +5,12 @@ import type { IssueOut } from "@/api/types";
 import { ActionDialog } from "@/shared/ui/ActionDialog";
 import { startable } from "./issueAction";
 
-export type IssueDialog = { kind: "advance"; stage: string } | { kind: "cancel" } | { kind: "reopen" } | { kind: "hold" } | { kind: "resume" };
+export type IssueDialog =
+  | { kind: "advance"; stage: string }
+  | { kind: "cancel" }
+  | { kind: "reopen" }
+  | { kind: "hold" }
+  | { kind: "resume" };
 
 type Props = { issue: IssueOut; dialog: IssueDialog; onClose: () => void };
 
@@ -14,7 +19,8 @@ export function IssueDialogs({ issue, dialog, onClose }: Props) {
   const client = useQueryClient();
   const refresh = () =>
     client.invalidateQueries({
-      predicate: (q) => ["issue", "issues", "tasks", "task", "activity", "pipeline"].includes(String(q.queryKey[0])),
+      predicate: (q) =>
+        ["issue", "issues", "tasks", "task", "activity", "pipeline"].includes(String(q.queryKey[0])),
     });
   const take = (fresh: IssueOut) => {
     client.setQueryData(issueQuery(issue.id).queryKey, fresh);
@@ -35,7 +41,8 @@ export function IssueDialogs({ issue, dialog, onClose }: Props) {
           run={() => pipelines.advance(pipeline.id, stage.name).then(refresh)}
         >
           <div>
-            This applies the change to <strong>{databases}</strong> in <strong>{stage.environment_name}</strong>. It starts at once.
+            This applies the change to <strong>{databases}</strong> in{" "}
+            <strong>{stage.environment_name}</strong>. It starts at once.
           </div>
         </ActionDialog>
       );
@@ -49,8 +56,8 @@ export function IssueDialogs({ issue, dialog, onClose }: Props) {
           onClose={onClose}
           run={() => changes.cancelIssue(issue.id).then(take)}
         >
-          Nothing further starts. What runs is told to stop and shows what really happened; what is applied stays applied. You
-          can reopen the issue later.
+          Nothing further starts. What runs is told to stop and shows what really happened; what is applied
+          stays applied. You can reopen the issue later.
         </ActionDialog>
       );
     case "reopen":
@@ -61,8 +68,8 @@ export function IssueDialogs({ issue, dialog, onClose }: Props) {
           onClose={onClose}
           run={() => changes.reopenIssue(issue.id).then(take)}
         >
-          Waiting tasks may start again when their gates open. Canceled and failed tasks stay as they are until somebody
-          retries them.
+          Waiting tasks may start again when their gates open. Canceled and failed tasks stay as they are
+          until somebody retries them.
         </ActionDialog>
       );
     case "hold":
@@ -79,9 +86,15 @@ export function IssueDialogs({ issue, dialog, onClose }: Props) {
       );
     case "resume":
       return (
-        <ActionDialog title="Resume" confirm="Resume" onClose={onClose} run={() => pipelines.resume(pipeline.id).then(refresh)}>
-          {pipeline.held_by?.name ?? "Somebody"} put this on hold{pipeline.held_reason ? `: “${pipeline.held_reason}”` : ""}. Tasks
-          start again where their gates are open.
+        <ActionDialog
+          title="Resume"
+          confirm="Resume"
+          onClose={onClose}
+          run={() => pipelines.resume(pipeline.id).then(refresh)}
+        >
+          {pipeline.held_by?.name ?? "Somebody"} put this on hold
+          {pipeline.held_reason ? `: “${pipeline.held_reason}”` : ""}. Tasks start again where their gates are
+          open.
         </ActionDialog>
       );
   }

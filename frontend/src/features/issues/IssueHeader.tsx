@@ -12,7 +12,11 @@ import { parties } from "./parties";
 export function IssueHeader({ issue, actions }: { issue: IssueOut; actions: ReactNode }) {
   const me = useMe();
   const total = issue.pipeline.stages.reduce((sum, s) => sum + s.counts.total, 0);
-  const status = issueStatus({ status: issue.status, result: issue.pipeline.result, held: issue.pipeline.held });
+  const status = issueStatus({
+    status: issue.status,
+    result: issue.pipeline.result,
+    held: issue.pipeline.held,
+  });
   return (
     <header className={classes.header}>
       <div className={classes.text}>

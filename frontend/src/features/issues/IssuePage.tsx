@@ -42,7 +42,8 @@ function Issue({ issue }: { issue: IssueOut }) {
   const { stages } = issue.pipeline;
   const stage = stages.find((s) => s.name === (search.stage ?? opening)) ?? stageToShow(stages);
   const changed = changedSince(seen, look(issue));
-  const onSearch = (next: PipelineSearch) => void navigate({ search: next, replace: true, resetScroll: false });
+  const onSearch = (next: PipelineSearch) =>
+    void navigate({ search: next, replace: true, resetScroll: false });
   return (
     <div className={classes.page}>
       <IssueHeader
@@ -60,8 +61,15 @@ function Issue({ issue }: { issue: IssueOut }) {
           />
         }
       />
-      {changed && <StaleNotice issue={issue} seen={seen} changed={changed} onLooked={() => setSeen(look(issue))} />}
-      <StageRail stages={stages} selected={stage?.name} verb="applied" onSelect={(name) => onSearch({ stage: name })} />
+      {changed && (
+        <StaleNotice issue={issue} seen={seen} changed={changed} onLooked={() => setSeen(look(issue))} />
+      )}
+      <StageRail
+        stages={stages}
+        selected={stage?.name}
+        verb="applied"
+        onSelect={(name) => onSearch({ stage: name })}
+      />
       <div className={classes.columns}>
         <Stack gap="md" className={classes.main}>
           <BlockersPanel pipeline={issue.pipeline} />

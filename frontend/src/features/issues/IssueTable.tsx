@@ -7,7 +7,13 @@ import { issueColumns } from "./IssueRow";
 
 type Props = { label: string; issues: IssueSummary[]; keyboard?: boolean };
 
-function Keyboard({ issues, children }: { issues: IssueSummary[]; children: (a: number | string | undefined, marked: ReadonlySet<string | number>) => React.ReactNode }) {
+function Keyboard({
+  issues,
+  children,
+}: {
+  issues: IssueSummary[];
+  children: (a: number | string | undefined, marked: ReadonlySet<string | number>) => React.ReactNode;
+}) {
   const navigate = useNavigate();
   const [marked, setMarked] = useState<ReadonlySet<string | number>>(new Set());
   const active = useListKeys({

@@ -6,14 +6,14 @@ import { useState } from "react";
 import { issuesQuery, projectsQuery } from "@/api/queries";
 import { EmptyPanel } from "@/shared/ui/EmptyPanel";
 import { Page } from "@/shared/ui/Page";
+import panel from "@/shared/ui/Panel.module.css";
 import { QueryGate } from "@/shared/ui/QueryGate";
 import { SkeletonRows } from "@/shared/ui/SkeletonRows";
-import panel from "@/shared/ui/Panel.module.css";
 import { FilterBar } from "./FilterBar";
 import { filterQuery, formatFilter, parseFilter } from "./filter";
 import { IssueTable } from "./IssueTable";
-import { arrivals, settle } from "./newcomers";
 import { NewcomersBar } from "./NewcomersBar";
+import { arrivals, settle } from "./newcomers";
 
 const route = getRouteApi("/_app/issues/");
 
@@ -30,10 +30,16 @@ export function IssuesPage() {
 
   // What is new since the list was shown waits behind a button; everything else updates in place.
   const known = shown.key === key ? shown.ids : [];
-  const ids = settle(known, fresh.map((i) => i.id));
+  const ids = settle(
+    known,
+    fresh.map((i) => i.id),
+  );
   if (query.data && !query.isPlaceholderData && (shown.key !== key || ids.length !== known.length))
     setShown({ key, ids });
-  const newcomers = arrivals(ids, fresh.map((i) => i.id));
+  const newcomers = arrivals(
+    ids,
+    fresh.map((i) => i.id),
+  );
   const rows = fresh.filter((i) => !newcomers.includes(i.id));
 
   return (
@@ -52,7 +58,10 @@ export function IssuesPage() {
         onChange={(next) => void navigate({ search: { q: next }, replace: true })}
       />
       {newcomers.length > 0 && (
-        <NewcomersBar count={newcomers.length} onShow={() => setShown({ key, ids: fresh.map((i) => i.id) })} />
+        <NewcomersBar
+          count={newcomers.length}
+          onShow={() => setShown({ key, ids: fresh.map((i) => i.id) })}
+        />
       )}
       <div className={panel.panel}>
         <QueryGate query={query} skeleton={<SkeletonRows rows={10} />}>
@@ -62,7 +71,11 @@ export function IssuesPage() {
                 <IssueTable label="Issues" issues={rows} keyboard />
                 {query.hasNextPage && (
                   <div className={panel.more}>
-                    <Button variant="default" loading={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
+                    <Button
+                      variant="default"
+                      loading={query.isFetchingNextPage}
+                      onClick={() => void query.fetchNextPage()}
+                    >
                       Show more
                     </Button>
                   </div>

@@ -30,7 +30,12 @@ function ReviewForm({ issue, seen, changed, onDone }: FormProps) {
   const [problem, setProblem] = useState<string | null>(null);
   const decide = useMutation({
     mutationFn: () =>
-      changes.decide(issue.id, { stages: chosen, digest: seenDigests(seen, chosen), decision, comment: comment.trim() }),
+      changes.decide(issue.id, {
+        stages: chosen,
+        digest: seenDigests(seen, chosen),
+        decision,
+        comment: comment.trim(),
+      }),
     onSuccess: (fresh) => {
       client.setQueryData(issueQuery(issue.id).queryKey, fresh);
       void client.invalidateQueries({ queryKey: ["activity", issue.id] });
@@ -48,7 +53,9 @@ function ReviewForm({ issue, seen, changed, onDone }: FormProps) {
     if (!chosen.length) return setProblem("Choose at least one stage.");
     if (decision === "reject" && !comment.trim()) return setProblem("Say what has to change.");
     if (decision === "approve" && changed)
-      return setProblem("What you would approve changed since you opened this page. Look at the change first, then approve.");
+      return setProblem(
+        "What you would approve changed since you opened this page. Look at the change first, then approve.",
+      );
     setProblem(null);
     decide.mutate();
   };
@@ -62,8 +69,18 @@ function ReviewForm({ issue, seen, changed, onDone }: FormProps) {
           onChange={(value) => setDecision(value === "reject" ? "reject" : "approve")}
         >
           <Stack gap={6}>
-            <Radio size="xs" value="approve" label="Approve" description="Lets it run where every other gate is open" />
-            <Radio size="xs" value="reject" label="Request changes" description="Holds it until the author edits it" />
+            <Radio
+              size="xs"
+              value="approve"
+              label="Approve"
+              description="Lets it run where every other gate is open"
+            />
+            <Radio
+              size="xs"
+              value="reject"
+              label="Request changes"
+              description="Holds it until the author edits it"
+            />
           </Stack>
         </Radio.Group>
         <Checkbox.Group label="Stages" value={chosen} onChange={setChosen}>
@@ -114,7 +131,15 @@ function ReviewForm({ issue, seen, changed, onDone }: FormProps) {
 /** Approve or request changes, for chosen stages, on exactly what was seen. Approving never runs anything by itself. */
 export function ReviewPopover({ opened, onOpened, ...rest }: Props) {
   return (
-    <Popover opened={opened} onChange={onOpened} width={340} position="bottom-end" trapFocus withRoles returnFocus>
+    <Popover
+      opened={opened}
+      onChange={onOpened}
+      width={340}
+      position="bottom-end"
+      trapFocus
+      withRoles
+      returnFocus
+    >
       <Popover.Target>
         <Button rightSection={<ChevronDown size={14} aria-hidden />} onClick={() => onOpened(!opened)}>
           Review

@@ -12,7 +12,11 @@ export function RunStageButton({ stage, open, primary = false, onRun }: Props) {
   const label = `Run ${stage.name}`;
   if (stage.actions.includes("advance"))
     return (
-      <Button variant={primary ? "filled" : "default"} leftSection={<Play size={14} aria-hidden />} onClick={onRun}>
+      <Button
+        variant={primary ? "filled" : "default"}
+        leftSection={<Play size={14} aria-hidden />}
+        onClick={onRun}
+      >
         {label}
       </Button>
     );

@@ -12,7 +12,12 @@ export function StageDots({ stages }: { stages: StageDot[] }) {
       {stages.map((s) => {
         const look = statusLook(s.status);
         return (
-          <li key={s.name} className={classes.dot} data-tone={look.tone} title={`${s.name}: ${look.label}, ${stageSummary(s.counts)}`}>
+          <li
+            key={s.name}
+            className={classes.dot}
+            data-tone={look.tone}
+            title={`${s.name}: ${look.label}, ${stageSummary(s.counts)}`}
+          >
             <span aria-hidden>{MARK[look.tone]}</span>
             <span className={classes.name}>{s.name}</span>
             <span className="visually-hidden">{look.label}</span>

@@ -4,8 +4,8 @@ import { FileWarning } from "lucide-react";
 import { lazy, Suspense, useState } from "react";
 import { releaseQuery } from "@/api/queries";
 import type { IssueOut } from "@/api/types";
-import classes from "./StaleNotice.module.css";
 import { releaseText } from "./releaseText";
+import classes from "./StaleNotice.module.css";
 import type { Change, Seen } from "./seen";
 
 const SqlDiff = lazy(() => import("@/features/sql/SqlDiff").then((m) => ({ default: m.SqlDiff })));
@@ -31,9 +31,13 @@ export function StaleNotice({ issue, seen, changed, onLooked }: Props) {
       <div className={classes.line}>
         <FileWarning size={16} aria-hidden />
         <div className={classes.text} role="status">
-          <strong>{changed.sql ? "The SQL changed since you opened this page." : "The targets changed since you opened this page."}</strong>{" "}
-          {issue.last_editor.name} made it revision {issue.revision}; it concerns {changed.stages.join(", ")}. Approvals of the
-          old revision do not count.
+          <strong>
+            {changed.sql
+              ? "The SQL changed since you opened this page."
+              : "The targets changed since you opened this page."}
+          </strong>{" "}
+          {issue.last_editor.name} made it revision {issue.revision}; it concerns {changed.stages.join(", ")}.
+          Approvals of the old revision do not count.
         </div>
         {changed.sql && (
           <Button variant="default" aria-expanded={open} onClick={() => setOpen(!open)}>

@@ -1,7 +1,9 @@
 import { issue, stage } from "@/test/samples";
 import { changedSince, look, seenDigests } from "./seen";
 
-const before = look(issue({ stages: [stage({ name: "dev", digest: "a" }), stage({ name: "prod", digest: "b" })] }));
+const before = look(
+  issue({ stages: [stage({ name: "dev", digest: "a" }), stage({ name: "prod", digest: "b" })] }),
+);
 
 test("nothing changed", () => {
   expect(changedSince(before, { ...before })).toBeNull();

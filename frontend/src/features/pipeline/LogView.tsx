@@ -1,7 +1,7 @@
-import { ErrorPanel } from "@/shared/ui/ErrorPanel";
-import { useEffect, useMemo, useRef, useState } from "react";
 import { useVirtualizer } from "@tanstack/react-virtual";
+import { useEffect, useMemo, useRef, useState } from "react";
 import { useCommands } from "@/app/commands";
+import { ErrorPanel } from "@/shared/ui/ErrorPanel";
 import { LogLineRow } from "./LogLineRow";
 import { LogToolbar } from "./LogToolbar";
 import classes from "./LogView.module.css";
@@ -66,8 +66,20 @@ export function LogView({ run, endedAt, name, anchor, href, onAnchor }: Props) {
   useCommands(
     failures.length
       ? [
-          { id: "log-next", label: "Next failure in the log", group: "Log", keys: "n", run: () => show(jump(failures, cursor, 1)) },
-          { id: "log-previous", label: "Previous failure in the log", group: "Log", keys: "p", run: () => show(jump(failures, cursor, -1)) },
+          {
+            id: "log-next",
+            label: "Next failure in the log",
+            group: "Log",
+            keys: "n",
+            run: () => show(jump(failures, cursor, 1)),
+          },
+          {
+            id: "log-previous",
+            label: "Previous failure in the log",
+            group: "Log",
+            keys: "p",
+            run: () => show(jump(failures, cursor, -1)),
+          },
         ]
       : [],
     `${run} ${cursor} ${failures.length} ${failures.at(-1)}`,
@@ -115,7 +127,9 @@ export function LogView({ run, endedAt, name, anchor, href, onAnchor }: Props) {
         onKeyDown={(e) => ["PageUp", "ArrowUp", "Home"].includes(e.key) && setFollow(false)}
       >
         {!loading && lines.length === 0 && (
-          <p className={classes.nothing}>{ended ? "This run wrote no log." : "Waiting for the first line…"}</p>
+          <p className={classes.nothing}>
+            {ended ? "This run wrote no log." : "Waiting for the first line…"}
+          </p>
         )}
         <div className={classes.lines} style={{ height: rows.getTotalSize() }}>
           {rows.getVirtualItems().map((item) => {

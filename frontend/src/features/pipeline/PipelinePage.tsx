@@ -21,13 +21,15 @@ function Pipeline({ pipeline }: { pipeline: PipelineOut }) {
   const navigate = route.useNavigate();
   const [opening] = useState(() => stageToShow(pipeline.stages)?.name);
   const stage = pipeline.stages.find((s) => s.name === (search.stage ?? opening)) ?? pipeline.stages[0];
-  const onSearch = (next: PipelineSearch) => void navigate({ search: next, replace: true, resetScroll: false });
+  const onSearch = (next: PipelineSearch) =>
+    void navigate({ search: next, replace: true, resetScroll: false });
   return (
     <Page
       title={`Pipeline #${pipeline.id}`}
       lead={
         <>
-          <StatusBadge status={issueStatus(pipeline)} size="sm" /> Started <TimeAgo iso={pipeline.created_at} />
+          <StatusBadge status={issueStatus(pipeline)} size="sm" /> Started{" "}
+          <TimeAgo iso={pipeline.created_at} />
           {pipeline.issue ? (
             <>
               {" "}
@@ -43,10 +45,23 @@ function Pipeline({ pipeline }: { pipeline: PipelineOut }) {
       }
     >
       {pipeline.stages.length > 1 && (
-        <StageRail stages={pipeline.stages} selected={stage?.name} verb="done" onSelect={(name) => onSearch({ stage: name })} />
+        <StageRail
+          stages={pipeline.stages}
+          selected={stage?.name}
+          verb="done"
+          onSelect={(name) => onSearch({ stage: name })}
+        />
       )}
       <BlockersPanel pipeline={pipeline} />
-      {stage && <StagePanel key={stage.name} pipeline={pipeline.id} stage={stage} search={search} onSearch={onSearch} />}
+      {stage && (
+        <StagePanel
+          key={stage.name}
+          pipeline={pipeline.id}
+          stage={stage}
+          search={search}
+          onSearch={onSearch}
+        />
+      )}
     </Page>
   );
 }

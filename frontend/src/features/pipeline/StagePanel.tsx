@@ -29,11 +29,16 @@ export function StagePanel({ pipeline, stage, search, onSearch, actions, onShown
   const client = useQueryClient();
   const filters = taskFilters(stage.counts);
   const status = filters.some((f) => f.value === search.status) ? search.status : "all";
-  const query = useInfiniteQuery(tasksQuery(pipeline, { stage: stage.name, status: status === "all" ? undefined : status }));
+  const query = useInfiniteQuery(
+    tasksQuery(pipeline, { stage: stage.name, status: status === "all" ? undefined : status }),
+  );
   const tasks = query.data?.pages.flatMap((p) => p.items) ?? [];
   const retry = useMutation({
     mutationFn: () => pipelines.retryFailed(pipeline, stage.name),
-    onSuccess: () => client.invalidateQueries({ predicate: (q) => ["issue", "pipeline", "tasks", "task"].includes(String(q.queryKey[0])) }),
+    onSuccess: () =>
+      client.invalidateQueries({
+        predicate: (q) => ["issue", "pipeline", "tasks", "task"].includes(String(q.queryKey[0])),
+      }),
     onError: sayError,
   });
   // Without a choice in the URL the first task is shown, and stays while the list is resorted around it.
@@ -65,7 +70,12 @@ export function StagePanel({ pipeline, stage, search, onSearch, actions, onShown
           )}
           <span style={{ display: "flex", gap: 8, marginLeft: "auto" }}>
             {stage.actions.includes("retry_failed") && failed > 0 && (
-              <Button variant="default" leftSection={<RotateCcw size={14} aria-hidden />} loading={retry.isPending} onClick={() => retry.mutate()}>
+              <Button
+                variant="default"
+                leftSection={<RotateCcw size={14} aria-hidden />}
+                loading={retry.isPending}
+                onClick={() => retry.mutate()}
+              >
                 Retry {failed} failed
               </Button>
             )}

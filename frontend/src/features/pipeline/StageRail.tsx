@@ -6,7 +6,12 @@ import { StatusBadge } from "@/shared/ui/StatusBadge";
 import classes from "./StageRail.module.css";
 import { stageBar, stageSummary } from "./stageSummary";
 
-type Props = { stages: StageOut[]; selected: string | undefined; verb: string; onSelect: (name: string) => void };
+type Props = {
+  stages: StageOut[];
+  selected: string | undefined;
+  verb: string;
+  onSelect: (name: string) => void;
+};
 
 const OVER = ["succeeded", "skipped", "failed", "error", "canceled"];
 
@@ -37,7 +42,11 @@ export function StageRail({ stages, selected, verb, onSelect }: Props) {
                 </span>
                 <span className={classes.summary}>{stageSummary(stage.counts, verb)}</span>
                 <span className={classes.blocker}>
-                  {blocker ? shortBlocker(blocker) : stage.advance === "manual" && stage.status === "ready" ? "Ready to run" : ""}
+                  {blocker
+                    ? shortBlocker(blocker)
+                    : stage.advance === "manual" && stage.status === "ready"
+                      ? "Ready to run"
+                      : ""}
                 </span>
               </UnstyledButton>
               <ChevronRight className={classes.arrow} size={16} aria-hidden />

@@ -14,8 +14,8 @@ import { sayError } from "@/shared/ui/say";
 import { absolute } from "@/shared/ui/time";
 import { FailureBox } from "./FailureBox";
 import { LogView } from "./LogView";
-import classes from "./TaskDetail.module.css";
 import { TaskChanges } from "./TaskChanges";
+import classes from "./TaskDetail.module.css";
 
 type Props = {
   task: number;
@@ -27,23 +27,43 @@ type Props = {
 function Actions({ task }: { task: TaskOut }) {
   const client = useQueryClient();
   const [asking, setAsking] = useState<"skip" | "cancel" | null>(null);
-  const done = () => client.invalidateQueries({ predicate: (q) => ["task", "tasks", "pipeline", "issue", "activity"].includes(String(q.queryKey[0])) });
-  const retry = useMutation({ mutationFn: () => pipelines.retryTask(task.id), onSuccess: done, onError: sayError });
+  const done = () =>
+    client.invalidateQueries({
+      predicate: (q) => ["task", "tasks", "pipeline", "issue", "activity"].includes(String(q.queryKey[0])),
+    });
+  const retry = useMutation({
+    mutationFn: () => pipelines.retryTask(task.id),
+    onSuccess: done,
+    onError: sayError,
+  });
   const name = task.database ?? task.name;
   return (
     <div className={classes.actions}>
       {task.actions.includes("retry") && (
-        <Button variant="default" leftSection={<RotateCcw size={14} aria-hidden />} loading={retry.isPending} onClick={() => retry.mutate()}>
+        <Button
+          variant="default"
+          leftSection={<RotateCcw size={14} aria-hidden />}
+          loading={retry.isPending}
+          onClick={() => retry.mutate()}
+        >
           Retry
         </Button>
       )}
       {task.actions.includes("skip") && (
-        <Button variant="default" leftSection={<SkipForward size={14} aria-hidden />} onClick={() => setAsking("skip")}>
+        <Button
+          variant="default"
+          leftSection={<SkipForward size={14} aria-hidden />}
+          onClick={() => setAsking("skip")}
+        >
           Skip…
         </Button>
       )}
       {task.actions.includes("cancel") && (
-        <Button variant="default" leftSection={<CircleX size={14} aria-hidden />} onClick={() => setAsking("cancel")}>
+        <Button
+          variant="default"
+          leftSection={<CircleX size={14} aria-hidden />}
+          onClick={() => setAsking("cancel")}
+        >
           Cancel task
         </Button>
       )}
@@ -99,7 +119,10 @@ export function TaskDetail({ task: id, run: wanted, line, onRun }: Props) {
                   w={210}
                   allowDeselect={false}
                   value={String(run?.id)}
-                  data={runs.map((r) => ({ value: String(r.id), label: `Attempt ${r.attempt} · ${r.outcome ?? "running"}` }))}
+                  data={runs.map((r) => ({
+                    value: String(r.id),
+                    label: `Attempt ${r.attempt} · ${r.outcome ?? "running"}`,
+                  }))}
                   onChange={(value) => value && onRun(Number(value))}
                 />
               )}

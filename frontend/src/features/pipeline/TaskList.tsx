@@ -80,7 +80,12 @@ export function TaskList({ label, tasks, total, selected, onSelect, more }: Prop
                 aria-rowindex={item.index + 2}
                 className={classes.row}
                 data-selected={on || undefined}
-                style={{ position: "absolute", insetInline: 0, height: ROW, transform: `translateY(${item.start}px)` }}
+                style={{
+                  position: "absolute",
+                  insetInline: 0,
+                  height: ROW,
+                  transform: `translateY(${item.start}px)`,
+                }}
                 onClick={() => onSelect(task)}
               >
                 {/* biome-ignore-start lint/a11y/useSemanticElements lint/a11y/useFocusableInteractive: see above */}
@@ -99,7 +104,12 @@ export function TaskList({ label, tasks, total, selected, onSelect, more }: Prop
                 <span role="cell" className={classes.wide}>
                   {task.started_at ? <Duration from={task.started_at} to={task.ended_at} /> : "–"}
                 </span>
-                <span role="cell" className={`${classes.note} truncate`} title={taskNote(task)} data-bad={task.failure ? true : undefined}>
+                <span
+                  role="cell"
+                  className={`${classes.note} truncate`}
+                  title={taskNote(task)}
+                  data-bad={task.failure ? true : undefined}
+                >
                   {taskNote(task)}
                 </span>
                 {/* biome-ignore-end lint/a11y/useSemanticElements lint/a11y/useFocusableInteractive: see above */}

@@ -4,7 +4,8 @@ const whole = (value: unknown) => {
   const n = Number(value);
   return value !== undefined && value !== "" && Number.isInteger(n) && n >= 0 ? n : undefined;
 };
-const word = (value: unknown) => (typeof value === "string" && value ? value : typeof value === "number" ? String(value) : undefined);
+const word = (value: unknown) =>
+  typeof value === "string" && value ? value : typeof value === "number" ? String(value) : undefined;
 
 /** `?stage=&status=&task=&run=&line=`: what is looked at; anything else is ignored. */
 export function pipelineSearch(raw: Record<string, unknown>): PipelineSearch {

@@ -12,7 +12,15 @@ const failure = (some: Partial<Failure> = {}): Failure => ({
   hint: null,
   ...some,
 });
-const task = (some: Partial<TaskSummary>) => ({ failure: null, skip_reason: null, skip_note: null, progress: null, status: "waiting", ...some }) as TaskSummary;
+const task = (some: Partial<TaskSummary>) =>
+  ({
+    failure: null,
+    skip_reason: null,
+    skip_note: null,
+    progress: null,
+    status: "waiting",
+    ...some,
+  }) as TaskSummary;
 
 test.each([
   [task({ status: "failed", failure: failure() }), "relation does not exist"],

@@ -10,7 +10,9 @@ const SKIPPED: Record<string, string> = {
   fail_fast: "Stopped after a failure elsewhere",
 };
 
-export function taskNote(task: Pick<TaskSummary, "failure" | "skip_reason" | "skip_note" | "progress" | "status">): string {
+export function taskNote(
+  task: Pick<TaskSummary, "failure" | "skip_reason" | "skip_note" | "progress" | "status">,
+): string {
   if (task.failure && task.status === "failed") return task.failure.message;
   if (task.status === "skipped") {
     const why = SKIPPED[task.skip_reason ?? ""] ?? "Skipped";

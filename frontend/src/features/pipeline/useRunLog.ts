@@ -3,7 +3,13 @@ import { pipelines } from "@/api/endpoints";
 import { useLive } from "@/api/live";
 import type { LogLine } from "@/api/types";
 
-export type RunLog = { lines: LogLine[]; ended: boolean; loading: boolean; error: unknown; retry: () => void };
+export type RunLog = {
+  lines: LogLine[];
+  ended: boolean;
+  loading: boolean;
+  error: unknown;
+  retry: () => void;
+};
 
 const EMPTY = { lines: [] as LogLine[], ended: false, loading: true, error: null as unknown };
 const POLL_MS = 3_000;

@@ -18,7 +18,15 @@ type Props = {
 };
 
 /** SQL to write: highlighting, undo, completion of keywords and of the first target's tables. Escape, then Tab, leaves it. */
-export function SqlEditor({ value, label, onChange, engine = null, schema, hint = "", invalid = false }: Props) {
+export function SqlEditor({
+  value,
+  label,
+  onChange,
+  engine = null,
+  schema,
+  hint = "",
+  invalid = false,
+}: Props) {
   const host = useRef<HTMLDivElement>(null);
   const editor = useRef<EditorView | null>(null);
   const changed = useRef(onChange);

@@ -29,7 +29,11 @@ function failed(state: EditorState, mark: LineMark) {
   const line = state.doc.line(Math.min(Math.max(mark.line, 1), state.doc.lines));
   builder.add(line.from, line.from, Decoration.line({ class: "cm-failed" }));
   const place = mark.column ? `Column ${mark.column}: ` : "";
-  builder.add(line.to, line.to, Decoration.widget({ widget: new Note(place + mark.message), block: true, side: 1 }));
+  builder.add(
+    line.to,
+    line.to,
+    Decoration.widget({ widget: new Note(place + mark.message), block: true, side: 1 }),
+  );
   return builder.finish();
 }
 

@@ -7,7 +7,9 @@ export function completionSchema(schema: SchemaOut | undefined): Record<string, 
   for (const namespace of schema.schemas)
     for (const relation of namespace.relations ?? []) {
       const plain = namespace.name === "public" || schema.schemas.length === 1;
-      tables[plain ? relation.name : `${namespace.name}.${relation.name}`] = (relation.columns ?? []).map((c) => c.name);
+      tables[plain ? relation.name : `${namespace.name}.${relation.name}`] = (relation.columns ?? []).map(
+        (c) => c.name,
+      );
     }
   return tables;
 }

@@ -21,9 +21,10 @@ const look = EditorView.theme({
   ".cm-gutters": { background: "transparent", color: "var(--mantine-color-dimmed)", border: "none" },
   ".cm-activeLine": { background: "color-mix(in srgb, var(--tone-run-bg) 35%, transparent)" },
   ".cm-activeLineGutter": { background: "transparent" },
-  "&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground, ::selection": {
-    background: "color-mix(in srgb, var(--tone-run-mark) 35%, transparent) !important",
-  },
+  "&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground, ::selection":
+    {
+      background: "color-mix(in srgb, var(--tone-run-mark) 35%, transparent) !important",
+    },
   ".cm-placeholder": { color: "var(--mantine-color-placeholder)" },
   ".cm-tooltip": { background: "var(--surface)", border: "1px solid var(--line)", borderRadius: "6px" },
   ".cm-tooltip-autocomplete ul li[aria-selected]": {
@@ -63,6 +64,11 @@ export function sqlBasics(engine: string | null, schema?: SQLNamespace): Extensi
 export function readOnly(label: string): Extension[] {
   return [
     EditorView.editable.of(false),
-    EditorView.contentAttributes.of({ "aria-label": label, "aria-readonly": "true", role: "textbox", tabindex: "0" }),
+    EditorView.contentAttributes.of({
+      "aria-label": label,
+      "aria-readonly": "true",
+      role: "textbox",
+      tabindex: "0",
+    }),
   ];
 }

@@ -1,7 +1,11 @@
 import { useEffect, useState } from "react";
 import { useCommands } from "@/app/commands";
 
-type Options = { keys: (string | number)[]; onOpen: (index: number) => void; onMark?: (index: number) => void };
+type Options = {
+  keys: (string | number)[];
+  onOpen: (index: number) => void;
+  onMark?: (index: number) => void;
+};
 
 /** `j`/`k` move through a list, Enter opens, `x` marks, Esc lets go. Answers the active key. */
 export function useListKeys({ keys, onOpen, onMark }: Options): string | number | undefined {
@@ -20,7 +24,13 @@ export function useListKeys({ keys, onOpen, onMark }: Options): string | number 
       ...(at >= 0
         ? [
             { id: "list-open", label: "Open the row", group: "List", keys: "Enter", run: () => onOpen(at) },
-            { id: "list-leave", label: "Leave the list", group: "List", keys: "Escape", run: () => setActive(undefined) },
+            {
+              id: "list-leave",
+              label: "Leave the list",
+              group: "List",
+              keys: "Escape",
+              run: () => setActive(undefined),
+            },
           ]
         : []),
       ...(at >= 0 && onMark

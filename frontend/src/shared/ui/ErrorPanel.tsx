@@ -19,7 +19,9 @@ export function ErrorPanel({ error, retry, title }: Props) {
       <div className={classes.errorText}>
         <strong>{heading}</strong>
         {explain(error)}
-        {forbidden && !/\bask\b/i.test(explain(error)) && " A project owner or a workspace administrator can give you access."}
+        {forbidden &&
+          !/\bask\b/i.test(explain(error)) &&
+          " A project owner or a workspace administrator can give you access."}
         {missing && " It may have been removed, or you have no access to its project."}
         {problem?.request_id && (
           <div className={classes.request}>

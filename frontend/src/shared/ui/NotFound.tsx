@@ -18,7 +18,8 @@ export function NotFound() {
           </Button>
         }
       >
-        The address may be wrong, the thing may be gone, or you have no access to its project. A project owner can add you.
+        The address may be wrong, the thing may be gone, or you have no access to its project. A project owner
+        can add you.
       </EmptyPanel>
     </>
   );

@@ -1,7 +1,13 @@
 import { Group, Skeleton, Stack } from "@mantine/core";
 
 /** Rows in the shape of the list that is coming. */
-export function SkeletonRows({ rows = 6, widths = [40, 320, 110, 90] }: { rows?: number; widths?: number[] }) {
+export function SkeletonRows({
+  rows = 6,
+  widths = [40, 320, 110, 90],
+}: {
+  rows?: number;
+  widths?: number[];
+}) {
   return (
     <Stack gap={0}>
       {Array.from({ length: rows }, (_, row) => (

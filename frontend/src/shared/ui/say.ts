@@ -8,5 +8,11 @@ export function say(message: string) {
 
 /** A refusal of something started by one click, where no dialog is open to show it. */
 export function sayError(error: unknown) {
-  notifications.show({ title: "This did not work", message: explain(error), color: "red", autoClose: 9_000, withBorder: true });
+  notifications.show({
+    title: "This did not work",
+    message: explain(error),
+    color: "red",
+    autoClose: 9_000,
+    withBorder: true,
+  });
 }

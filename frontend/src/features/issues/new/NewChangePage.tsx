@@ -94,7 +94,12 @@ export function NewChangePage() {
         )}
         {step === 2 && <SqlStep draft={draft} first={chosen[0]} problems={problems} onChange={edit} />}
         {step === 3 && (
-          <CheckStep draft={draft} chosen={chosen} environments={environments.data ?? []} tiers={tiers.data ?? []} />
+          <CheckStep
+            draft={draft}
+            chosen={chosen}
+            environments={environments.data ?? []}
+            tiers={tiers.data ?? []}
+          />
         )}
       </Panel>
       {asked >= step && <MissingList missing={gaps} current={step} onGo={(to) => void go(to)} />}

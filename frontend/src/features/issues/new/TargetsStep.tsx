@@ -19,12 +19,21 @@ type Props = {
   onChange: (some: Partial<Draft>) => void;
 };
 
-function Databases({ draft, all, environments, onChange }: { all: DatabaseOut[] } & Pick<Props, "draft" | "environments" | "onChange">) {
+function Databases({
+  draft,
+  all,
+  environments,
+  onChange,
+}: { all: DatabaseOut[] } & Pick<Props, "draft" | "environments" | "onChange">) {
   const [search, setSearch] = useState("");
   const groups = groupDatabases(all, environments, search);
   const chosen = new Set(draft.databases);
   const set = (ids: number[], on: boolean) =>
-    onChange({ databases: on ? [...new Set([...draft.databases, ...ids])] : draft.databases.filter((d) => !ids.includes(d)) });
+    onChange({
+      databases: on
+        ? [...new Set([...draft.databases, ...ids])]
+        : draft.databases.filter((d) => !ids.includes(d)),
+    });
   if (!all.length)
     return (
       <EmptyPanel

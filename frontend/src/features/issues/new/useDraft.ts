@@ -1,5 +1,5 @@
 import { useEffect, useState } from "react";
-import { type Draft, DRAFT_KEY, emptyDraft, isBlank, readDraft } from "../draft";
+import { DRAFT_KEY, type Draft, emptyDraft, isBlank, readDraft } from "../draft";
 
 /** The draft, kept in the browser at every keystroke: closing the tab loses nothing. */
 export function useDraft() {
