@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Literal
 
-Loss = Literal["answer", "request"]
+Loss = Literal["answer", "request", "silently"]
 
 
 class Proxy:
@@ -21,7 +21,7 @@ class Proxy:
         self.port = 0
 
     def lose(self, what: Loss) -> None:
-        """Lose this of the next COMMIT."""
+        """Lose this of the next COMMIT: the request, its answer, or its answer without closing the connection."""
         self._loss = what
 
     @contextlib.asynccontextmanager
@@ -72,8 +72,10 @@ class Proxy:
     ) -> None:
         while data := await _read(reader):
             if cut.is_set():
-                self._loss = None
+                silently, self._loss = self._loss == "silently", None
                 self.lost.set()
+                if silently:
+                    await asyncio.Event().wait()
                 return
             writer.write(data)
 

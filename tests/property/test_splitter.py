@@ -13,8 +13,8 @@ from penstock.sql.splitter.postgres_tokens import Kind, Unclosed, tokens
 PIECES = st.sampled_from(
     [
         "SELECT 1", ";", "'", "''", "E'", "\\", "\\'", '"', "$$", "$a$", "$1", "/*", "*/", "--", "\n", "\r\n", "\r",
-        " ",         "(", ")", "BEGIN", "ATOMIC", "END", "CASE", "CREATE FUNCTION f() ", "AS", ".", "COPY", "FROM STDIN", "é", "🙂",
-        "\ufeff", "U&'", "1", "1e", ",", "-", "/", "x$", "COMMIT", "\t", "\0", "SET ROLE", "DO",
+        " ", "(", ")", "BEGIN", "ATOMIC", "END", "CASE", "CREATE FUNCTION f() ", "AS", ".", "COPY", "FROM STDIN",
+        "é", "🙂", "\ufeff", "U&'", "1", "1e", ",", "-", "/", "x$", "COMMIT", "\t", "\0", "SET ROLE", "DO",
     ]
 )  # fmt: skip
 TEXTS = st.lists(PIECES, max_size=40).map("".join) | st.text(max_size=60)

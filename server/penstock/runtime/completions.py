@@ -1,4 +1,5 @@
-"""Writes how attempts ended, in batches: while one transaction is under way the next ends gather, without any delay added."""
+"""Writes how attempts ended, in batches: while one transaction is under way the next ends gather, without any delay
+added."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ class Completions:
     async def write(self, end: runs.End) -> bool:
         """Write an end; returns whether it was still ours to say.
 
-        While the metadata database does not answer, writing is tried again: the target's proof outlives us anyway, and the
+        While the metadata database does not answer, writing is tried again: the target's proof outlives us anyway,
+        and the
         fence decides whether we may still speak.
         """
         pipeline_id = end.claimed.pipeline_id

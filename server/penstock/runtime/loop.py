@@ -1,4 +1,5 @@
-"""The shape that every background loop has: do a round, then wait for a signal or for the next poll, whatever comes first."""
+"""The shape that every background loop has: do a round, then wait for a signal or for the next poll, whatever comes
+first."""
 
 from __future__ import annotations
 

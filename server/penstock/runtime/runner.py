@@ -1,6 +1,7 @@
 """The runner: claims what may run, works on it under a lease, and says how it ended.
 
-The target database is the truth about what was applied there; everything here may die at any moment and the next attempt
+The target database is the truth about what was applied there; everything here may die at any moment and the next
+attempt
 finds out by reading the target's proof under the target's lock.
 """
 

@@ -1,4 +1,5 @@
-"""Fires schedules: files the pipeline of every slot that is due.  The database is the scheduler; any process may run this."""
+"""Fires schedules: files the pipeline of every slot that is due.  The database is the scheduler; any process may run
+this."""
 
 from __future__ import annotations
 

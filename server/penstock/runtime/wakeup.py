@@ -1,6 +1,7 @@
 """Waking loops up by LISTEN/NOTIFY.  It shortens latency and never carries truth: every loop also polls.
 
-One direct connection, pinged, reconnected with back-off; after a reconnect every listener is woken, for what was missed.
+One direct connection, pinged, reconnected with back-off; after a reconnect every listener is woken, for what was
+missed.
 """
 
 from __future__ import annotations

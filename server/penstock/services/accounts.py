@@ -11,7 +11,7 @@ from penstock.domain.access.decide import Principal, allowed, require
 from penstock.domain.errors import Conflict, NotFound
 from penstock.domain.events import ACCESS_CHANGED
 from penstock.services.passwords import Passwords
-from penstock.store import accounts, credentials
+from penstock.store import accounts, credentials, pipelines
 from penstock.store.database import Database
 from penstock.store.records import audit, emit
 from penstock.store.rows import Cut, Record, Slice
@@ -152,6 +152,8 @@ class Accounts:
             await credentials.revoke_tokens(conn, account_id)
         data = {**values, **({"password": "changed"} if secret else {})}
         await audit(conn, principal.id, f"{noun}.update", f"{noun}:{account_id}", data)
+        if values.keys() & {"workspace_role", "disabled"}:
+            await pipelines.accounts_changed(conn, [account_id])
         if values.keys() & {"workspace_role", "disabled"} or secret:
             await emit(conn, ACCESS_CHANGED, actor_id=principal.id, data={"accounts": [account_id]})
         return _found(await accounts.by_id(conn, account_id), account_id)

@@ -1,4 +1,5 @@
-"""What a runner tells about tasks: started, given back, ended.  Each is one transaction for a whole batch of one pipeline."""
+"""What a runner tells about tasks: started, given back, ended.  Each is one transaction for a whole batch of one
+pipeline."""
 
 from __future__ import annotations
 
@@ -44,7 +45,8 @@ class Attempts:
     async def end(self, pipeline_id: int, ends: Sequence[runs.End]) -> set[int]:
         """Write how attempts ended, announce it, and let the pipeline go on.
 
-        The cost of one finished task does not depend on how many tasks its pipeline has: only the end of a stage, or a task
+        The cost of one finished task does not depend on how many tasks its pipeline has: only the end of a stage, or
+        a task
         of a sequential one, has the gates asked again.
 
         Returns:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from penstock.domain.access.decide import Principal, require
+from penstock.domain.access.decide import Principal, allowed
 from penstock.domain.errors import NotFound
 from penstock.store import events, projects, records
 from penstock.store.database import Database
@@ -35,9 +35,8 @@ class EventFeed:
             project_id = None
             if project is not None:
                 project_id = await projects.id_of(conn, project)
-                if project_id is None:
+                if project_id is None or not allowed(principal, "project.read", project_id):
                     raise NotFound(f"There is no project {project} that you may see.")
-                require(principal, "project.read", project_id)
             # Read first: positions are stamped in order, so everything up to here is visible to the query
             # below.
             last = await events.last_position(conn)

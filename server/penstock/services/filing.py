@@ -31,7 +31,8 @@ async def resolve(conn: AsyncConnection, project_id: int, wanted: Targets) -> li
     """Look the targets up.
 
     Raises:
-        ValidationFailed: every name that is unknown, vanished, of another project, or named twice; or nothing to apply to.
+        ValidationFailed: every name that is unknown, vanished, of another project, or named twice; or nothing to
+        apply to.
     """
     if (wanted.databases is None) == (wanted.environments is None):
         raise ValidationFailed(

@@ -278,7 +278,8 @@ class Issues:
                 left = await views.not_passing(conn, found["pipeline_id"])
                 names = ", ".join(f"{r['stage']}/{r['name']} ({r['status']})" for r in left)
                 raise InvalidTransition(
-                    f"The issue is done when every task passes. Not yet: {names}. Retry them, or skip them with a reason.",
+                    f"The issue is done when every task passes. Not yet: {names}."
+                    " Retry them, or skip them with a reason.",
                     tasks=[r["id"] for r in left],
                 )
         return await self.get(principal, issue_id)

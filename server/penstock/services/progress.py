@@ -1,6 +1,7 @@
 """What happens next in one pipeline: opens and closes stages, skips and un-skips, ends the pipeline.
 
-One ``Progress`` is one locked pipeline in one transaction.  Whoever changes something that a gate looks at, or a task, does it
+One ``Progress`` is one locked pipeline in one transaction.  Whoever changes something that a gate looks at, or a
+task, does it
 between ``begin`` and ``finish``; ``advance`` then makes stored state equal to what the pure rules derive.
 """
 
@@ -98,7 +99,8 @@ class Progress:
 
     @classmethod
     async def lock(cls, conn: AsyncConnection, pipeline_id: int) -> Progress:
-        """Lock the pipeline and load nothing: for what happens to every task, and must not cost more in a larger pipeline.
+        """Lock the pipeline and load nothing: for what happens to every task, and must not cost more in a larger
+        pipeline.
 
         Raises:
             NotFound: there is no such pipeline.

@@ -7,11 +7,11 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from penstock.domain.access.decide import Principal, require
+from penstock.domain.access.decide import Principal, allowed, require
 from penstock.domain.errors import FieldError, NotFound, ValidationFailed
 from penstock.domain.events import ACCESS_CHANGED
 from penstock.services.versions import check_version
-from penstock.store import accounts, projects
+from penstock.store import accounts, pipelines, projects
 from penstock.store.database import Database
 from penstock.store.records import audit, emit
 from penstock.store.rows import Cut, Record, Slice
@@ -116,14 +116,12 @@ class Projects:
         return await self._database.run(work)
 
     async def _get(self, conn: AsyncConnection, principal: Principal, slug: str) -> Record:
-        found = _found(await projects.by_slug(conn, principal, slug), slug)
-        require(principal, "project.read", found["id"])
-        return found
+        return _visible(await projects.by_slug(conn, principal, slug), principal, slug)
 
     async def _lock(
         self, conn: AsyncConnection, principal: Principal, slug: str, verb: str, expected: int | None
     ) -> Record:
-        locked = _found(await projects.lock(conn, slug), slug)
+        locked = _visible(await projects.lock(conn, slug), principal, slug)
         require(principal, verb, locked["id"])
         check_version(locked, expected)
         return locked
@@ -135,10 +133,17 @@ def _found(record: Record | None, slug: str) -> Record:
     return record
 
 
+def _visible(record: Record | None, principal: Principal, slug: str) -> Record:
+    # The same words for what is not there and for what is not theirs to see.
+    seen = record is not None and allowed(principal, "project.read", record["id"])
+    return _found(record if seen else None, slug)
+
+
 async def _access_changed(conn: AsyncConnection, principal: Principal, slug: str, changed: set[int]) -> None:
     # Not an event of the project: whoever lost access must hear of it too.
     data = {"project": slug, "accounts": sorted(changed)}
     await emit(conn, ACCESS_CHANGED, actor_id=principal.id, data=data)
+    await pipelines.accounts_changed(conn, changed)
 
 
 async def _resolve(conn: AsyncConnection, wanted: Sequence[tuple[str, str]]) -> dict[int, str]:

@@ -24,7 +24,8 @@ from penstock.store.rows import Cut, Record, Slice
 
 @dataclass(frozen=True, slots=True)
 class NewChange:
-    """A change as somebody files it; without a version it gets one of its own, so that the same text filed twice is two."""
+    """A change as somebody files it; without a version it gets one of its own, so that the same text filed twice is
+    two."""
 
     statement: str
     version: str | None = None
@@ -48,7 +49,8 @@ def check(
 
     Raises:
         PayloadTooLarge: a script is over the limit.
-        ValidationFailed: no changes, a version twice, or scripts that cannot be split or control the transaction themselves.
+        ValidationFailed: no changes, a version twice, or scripts that cannot be split or control the transaction
+        themselves.
     """
     if not changes:
         raise ValidationFailed(

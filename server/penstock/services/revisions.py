@@ -1,4 +1,5 @@
-"""A new revision of an issue's SQL: another release, other digests, so that approvals of the old one no longer count."""
+"""A new revision of an issue's SQL: another release, other digests, so that approvals of the old one no longer
+count."""
 
 from __future__ import annotations
 
@@ -140,7 +141,8 @@ async def _refuse_other_prefix(
     for n in range(prefix):
         if n >= len(new) or (new[n].version, new[n].digest) != (old[n].version, old[n].digest):
             raise Conflict(
-                f"Change {n + 1} ({old[n].version}) is already applied on some database, so the new revision must contain"
+                f"Change {n + 1} ({old[n].version}) is already applied on some database,"
+                " so the new revision must contain"
                 " it unchanged, in the same place."
             )
 

@@ -85,7 +85,8 @@ class Targets:
         return self.target_of(row, password, database)
 
     async def instance_target(self, conn: AsyncConnection, instance_id: int) -> Target:
-        """The target of an instance as a whole: it connects to its maintenance database.  Raises like ``target_for``."""
+        """The target of an instance as a whole: it connects to its maintenance database.  Raises like
+        ``target_for``."""
         row = await instances.by_id(conn, instance_id)
         maintenance = row["options"].get("maintenance_database") if row is not None else None
         return await self.target_for(conn, instance_id, maintenance)

@@ -356,7 +356,8 @@ async def task(conn: AsyncConnection, principal: Principal, row: Record, changes
 
 
 async def _task_blockers(conn: AsyncConnection, principal: Principal, row: Record) -> list[Record]:
-    """Why a task does not run: its stage's gates; its database is busy; its instance has no room; its target is away."""
+    """Why a task does not run: its stage's gates; its database is busy; its instance has no room; its target is
+    away."""
     if row["status"] == "waiting":
         loaded = (await pipelines.load(conn, [row["pipeline_id"]]))[row["pipeline_id"]]
         found = next(s for s in loaded.stages if s.id == row["stage_id"])

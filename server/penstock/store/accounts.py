@@ -58,7 +58,9 @@ async def by_email(conn: AsyncConnection, email: str) -> Record | None:
 
 async def lock(conn: AsyncConnection, account_id: int) -> Record | None:
     """One account, locked until the transaction ends."""
-    return await fetch_one(conn, sa.select(account, _DISABLED).where(account.c.id == account_id).with_for_update(key_share=True))
+    return await fetch_one(
+        conn, sa.select(account, _DISABLED).where(account.c.id == account_id).with_for_update(key_share=True)
+    )
 
 
 async def listing(conn: AsyncConnection, cut: Cut, kind: str) -> Slice:

@@ -1,6 +1,7 @@
 """The one way to our own database: short transactions that are retried when PostgreSQL says so.
 
-A service hands a function to ``Database.run``; it may be called again from the start, so it must have no effect but on the
+A service hands a function to ``Database.run``; it may be called again from the start, so it must have no effect but
+on the
 connection it is given.
 """
 

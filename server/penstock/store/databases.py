@@ -75,7 +75,9 @@ async def find(conn: AsyncConnection, principal: Principal, ref: int | tuple[str
 
 async def lock(conn: AsyncConnection, database_id: int) -> Record | None:
     """One database's own columns, locked until the transaction ends."""
-    return await fetch_one(conn, sa.select(database).where(database.c.id == database_id).with_for_update(key_share=True))
+    return await fetch_one(
+        conn, sa.select(database).where(database.c.id == database_id).with_for_update(key_share=True)
+    )
 
 
 async def update(conn: AsyncConnection, database_id: int, values: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from penstock.store import pipelines
 from penstock.store.rows import Cut, Record, Slice, fetch, fetch_one, page
 from penstock.store.tables.catalog import approval_tier, database, environment, instance
 
@@ -78,8 +79,9 @@ async def update(conn: AsyncConnection, environment_id: int, values: Mapping[str
 
 
 async def bump_generation(conn: AsyncConnection, condition: sa.ColumnElement[bool]) -> None:
-    """Make the permits of environments void: their gates must be asked again."""
-    await conn.execute(sa.update(environment).where(condition).values(generation=environment.c.generation + 1))
+    """Make the permits of environments void, and have the gates of every stage there asked again."""
+    ids = (await conn.scalars(sa.select(environment.c.id).where(condition))).all()
+    await pipelines.environments_changed(conn, ids)
 
 
 async def delete(conn: AsyncConnection, environment_id: int) -> None:
@@ -105,7 +107,9 @@ async def tier_by_slug(conn: AsyncConnection, slug: str) -> Record | None:
 
 async def lock_tier(conn: AsyncConnection, slug: str) -> Record | None:
     """One tier's own columns, locked until the transaction ends."""
-    return await fetch_one(conn, sa.select(approval_tier).where(approval_tier.c.slug == slug).with_for_update(key_share=True))
+    return await fetch_one(
+        conn, sa.select(approval_tier).where(approval_tier.c.slug == slug).with_for_update(key_share=True)
+    )
 
 
 async def insert_tier(conn: AsyncConnection, values: Mapping[str, Any]) -> int:

@@ -1,4 +1,5 @@
-"""Firing schedules: one row per nominal slot, in the transaction that files its pipeline, so no slot ever fires twice."""
+"""Firing schedules: one row per nominal slot, in the transaction that files its pipeline, so no slot ever fires
+twice."""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
-"""The outbox: events and audit rows are written inside transactions; the sequencer gives them their place in the world after.
+"""The outbox: events and audit rows are written inside transactions; the sequencer gives them their place in the
+world after.
 
-``position`` is the only cursor that readers use.  It is stamped on committed rows only, so it never stalls behind a long
+``position`` is the only cursor that readers use.  It is stamped on committed rows only, so it never stalls behind a
+long
 transaction and never skips one.
 """
 

@@ -1,4 +1,5 @@
-"""Pipelines and stages: row locks, creation, permits, and the facts that gates look at, loaded in a fixed number of queries."""
+"""Pipelines and stages: row locks, creation, permits, and the facts that gates look at, loaded in a fixed number of
+queries."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """The queue's moves: claim under a lease, start with the permit, heartbeat, rescue.  The task row is the queue.
 
-The lease is 128 random bits and the fence: every later write carries it, and a write that finds no row means that the lease
+The lease is 128 random bits and the fence: every later write carries it, and a write that finds no row means that
+the lease
 is lost.  Only the database's clock counts.
 """
 
@@ -266,7 +267,8 @@ async def holds(conn: AsyncConnection, claimed: Claimed) -> bool:
 
 
 async def permitted(conn: AsyncConnection, claimed: Claimed) -> bool:
-    """Tell whether the stage's permit still stands; a task that is being canceled needs none to find out how it ended."""
+    """Tell whether the stage's permit still stands; a task that is being canceled needs none to find out how it
+    ended."""
     return bool(
         await conn.scalar(
             sa.select(

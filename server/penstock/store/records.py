@@ -18,26 +18,16 @@ from penstock.store.tables.records import audit as audit_table
 
 
 async def emit(
-    conn: AsyncConnection,
-    type: str,
-    *,
-    project_id: int | None = None,
-    pipeline_id: int | None = None,
-    version: int | None = None,
-    issue_id: int | None = None,
-    actor_id: int | None = None,
-    data: Mapping[str, Any] | None = None,
+    conn: AsyncConnection, type: str, *, actor_id: int | None = None, data: Mapping[str, Any] | None = None
 ) -> None:
-    """Write one event without a position; the sequencer stamps it once this transaction has committed.
+    """Write one event that belongs to no pipeline; the sequencer stamps it once this transaction has committed.
 
     Args:
         type: a name from `penstock.domain.events`.
-        version: the pipeline's next version, allocated under its row lock; given when ``pipeline_id`` is.
         actor_id: who did it; None for the service itself.
         data: facts for readers, never secrets.
     """
-    one = outbox.NewEvent(type, project_id, pipeline_id, version, issue_id, actor_id, dict(data or {}))
-    await outbox.append(conn, [one])
+    await outbox.append(conn, [outbox.NewEvent(type, actor_id=actor_id, data=dict(data or {}))])
 
 
 async def audit(

@@ -155,7 +155,8 @@ async def append_log(
 ) -> bool:
     """Add lines to a run's log and tell browsers; False when the lease is lost.
 
-    Log lines are the one write that may be lost in a crash of the database server: what they tell of is proven elsewhere.
+    Log lines are the one write that may be lost in a crash of the database server: what they tell of is proven
+    elsewhere.
     """
     await conn.execute(sa.text("SET LOCAL synchronous_commit = off"))
     ours = (

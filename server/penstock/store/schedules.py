@@ -42,7 +42,9 @@ async def by_id(conn: AsyncConnection, schedule_id: int) -> Record | None:
 
 async def lock(conn: AsyncConnection, schedule_id: int) -> Record | None:
     """One schedule's own columns, locked until the transaction ends."""
-    return await fetch_one(conn, sa.select(schedule).where(schedule.c.id == schedule_id).with_for_update(key_share=True))
+    return await fetch_one(
+        conn, sa.select(schedule).where(schedule.c.id == schedule_id).with_for_update(key_share=True)
+    )
 
 
 async def insert(conn: AsyncConnection, values: Mapping[str, Any]) -> int:

@@ -1,6 +1,7 @@
 """The one writer of a task's status: every move goes through here, with the slots it frees and the counters it changes.
 
-Lock order is pipeline, stage, slot, tasks.  Whoever calls has the pipeline's row lock; only ``promote`` touches tasks of other
+Lock order is pipeline, stage, slot, tasks.  Whoever calls has the pipeline's row lock; only ``promote`` touches
+tasks of other
 pipelines, and there nothing but ``claimable``.
 """
 
@@ -53,7 +54,8 @@ async def ensure_slots(conn: AsyncConnection, keys: Iterable[str]) -> None:
 
 
 async def lock_slots(conn: AsyncConnection, instance_ids: Iterable[int]) -> None:
-    """Lock the instances' slot rows, as a statement of its own: what follows must see what the last holder committed."""
+    """Lock the instances' slot rows, as a statement of its own: what follows must see what the last holder
+    committed."""
     keys = sorted({instance_slot(i) for i in instance_ids})
     if keys:
         await conn.execute(
@@ -169,7 +171,8 @@ _PROMOTE: Final = sa.text(
 async def promote(conn: AsyncConnection, instance_ids: Iterable[int]) -> int:
     """Make ready tasks claimable where their slot is free and their instance has room.
 
-    The caller holds the instances' slot locks.  "Claimable" means "could run now", so the queue's hot index stays as small
+    The caller holds the instances' slot locks.  "Claimable" means "could run now", so the queue's hot index stays as
+    small
     as the sum of the limits, however much waits behind them.
 
     Returns:

@@ -148,6 +148,30 @@ async def test_a_lost_lease_rolls_back_and_says_nothing(call: int, apply: Apply,
     assert (await apply("CREATE TABLE t ()")).state == "applied"
 
 
+async def test_trouble_of_the_runner_is_not_taken_for_trouble_of_the_target(
+    apply: Apply, database: asyncpg.Connection
+) -> None:
+    class Metadata(Recorder):
+        async def still_mine(self) -> None:
+            raise ConnectionRefusedError("the metadata database is away")
+
+    with pytest.raises(ConnectionRefusedError, match="metadata"):
+        await apply("CREATE TABLE t ()", Metadata())
+    assert not await exists(database, "t")
+
+
+async def test_an_answer_that_the_network_swallows_is_missed(
+    engine: Engine, target: Target, database: asyncpg.Connection
+) -> None:
+    proxy, port = Proxy(target.host, target.port), Recorder()
+    async with proxy.listening(), engine.session(replace(target, host="127.0.0.1", port=proxy.port)) as session:
+        await session.apply(change("SELECT 1", "0"), port)
+        proxy.lose("silently")
+        result = await session.apply(change("CREATE TABLE t ()"), port)
+        assert proxy.lost.is_set() and result.state == "applied"
+    assert await versions(database) == ["0", "1"]
+
+
 async def test_a_cancelled_runner_leaves_no_session_behind(apply: Apply, database: asyncpg.Connection) -> None:
     running = asyncio.create_task(apply(SLOW))
     await sleeping_pid(database)

@@ -156,3 +156,15 @@ async def test_a_recorded_change_is_applied_even_if_it_could_never_run(engine: E
     async with engine.session(target) as session:
         await session.record(request)
         assert (await session.apply(request, Recorder())).state == "already_applied"
+
+
+async def test_statements_that_send_rows_send_them_to_nobody(apply: Apply) -> None:
+    port = Recorder()
+    text = """
+        CREATE TABLE t AS SELECT generate_series(1, 50000) AS a;
+        SELECT * FROM t; COPY t TO STDOUT; EXPLAIN SELECT 1; SHOW work_mem;
+        DECLARE c CURSOR FOR SELECT * FROM t; FETCH 5 FROM c; UPDATE t SET a = 1 WHERE a < 4"""
+    result = await apply(text, port)
+    assert result.state == "applied", result.failure
+    rows = [rows for _, _, rows in port.steps]
+    assert rows[:3] == [50000, 50000, 50000] and rows[-2:] == [5, 3]

@@ -1,4 +1,4 @@
-import { type ReactNode, useRef } from "react";
+import type { ReactNode } from "react";
 import classes from "./DataTable.module.css";
 
 export type Column<Row> = {
@@ -26,10 +26,9 @@ type Props<Row> = {
 /** A dense table: one line a row, narrow screens drop columns instead of squeezing them. */
 export function DataTable<Row>(props: Props<Row>) {
   const { label, columns, rows, rowKey, onOpen, activeKey, markedKeys, dim } = props;
-  const box = useRef<HTMLDivElement>(null);
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that can scroll must be reachable by keyboard
-    <div className={classes.scroll} ref={box} role="region" aria-label={label} tabIndex={0}>
+    <section className={classes.scroll} aria-label={label} tabIndex={0}>
       <table className={classes.table}>
         <thead>
           <tr>
@@ -69,6 +68,6 @@ export function DataTable<Row>(props: Props<Row>) {
           })}
         </tbody>
       </table>
-    </div>
+    </section>
   );
 }

@@ -1,6 +1,7 @@
 """Permissions and roles as data.
 
-A permission is a ``resource.verb`` string.  Workspace roles give permissions everywhere, project roles inside one project.
+A permission is a ``resource.verb`` string.  Workspace roles give permissions everywhere, project roles inside one
+project.
 Service accounts and agents never get the verbs that only a person may use, whatever their role.
 """
 

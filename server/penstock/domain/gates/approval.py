@@ -1,6 +1,7 @@
 """Approval tiers: who must say yes to a stage, who may, and whether they have.
 
-Pure decisions over facts that the store loads.  Rules are read live, so the assignment of approvals to steps is worked out
+Pure decisions over facts that the store loads.  Rules are read live, so the assignment of approvals to steps is
+worked out
 anew each time: steps in order, approvals in the order they were given, one person for at most one step of a stage.
 """
 

@@ -1,4 +1,5 @@
-"""The one function that says whether a stage may start: UI, API, command line and scheduler show and obey its answer."""
+"""The one function that says whether a stage may start: UI, API, command line and scheduler show and obey its
+answer."""
 
 from __future__ import annotations
 
@@ -82,7 +83,8 @@ def _approval(facts: Facts) -> Sequence[Blocker]:
             Blocker(
                 "approval",
                 "unreadable",
-                "The approval tier of this environment cannot be read, so nothing starts here. An administrator must mend it.",
+                "The approval tier of this environment cannot be read, so nothing starts here."
+                " An administrator must mend it.",
                 ("role:workspace:admin",),
             ),
         )

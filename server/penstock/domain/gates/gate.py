@@ -14,7 +14,8 @@ class Blocker:
         gate: which gate, for example ``approval``.
         code: stable code inside the gate, for example ``changes_requested``.
         message: what is missing, for a person.
-        waiting_for: who or what can clear it: labels such as ``user:ana@example.com``, ``role:workspace:dba``, ``stage:dev``.
+        waiting_for: who or what can clear it: labels such as ``user:ana@example.com``, ``role:workspace:dba``,
+        ``stage:dev``.
         clears_at: RFC 3339 time when it clears by itself, if it does.
     """
 

@@ -1,6 +1,7 @@
 """The task's state machine as data, and what derives from it: the status of a stage and the result of a pipeline.
 
-Only tasks and pipelines have a status.  A stage's status is a pure function of its counters, so finishing a task costs the
+Only tasks and pipelines have a status.  A stage's status is a pure function of its counters, so finishing a task
+costs the
 same whatever the size of its stage (design of the pipeline model, 2.3).
 """
 
@@ -31,7 +32,8 @@ SKIP_REASONS: Final = (
     "fail_fast",
 )
 
-# What a stage counts: failed tasks of class ERROR and skips that pass are counted apart, so that "does the stage pass" and
+# What a stage counts: failed tasks of class ERROR and skips that pass are counted apart, so that "does the stage
+# pass" and
 # "which is the least successful outcome" are answered without reading tasks.
 COUNTED: Final = (
     "waiting",
@@ -105,7 +107,8 @@ def stage_status(counts: Counts) -> str:
     """Derive the word that people see for a stage.
 
     While something moves, that is the word; when all ended, the least successful outcome is (ERROR before FAILED before
-    canceled before skipped).  A stage in which something failed and something still waits says ``waiting``: it is not over.
+    canceled before skipped).  A stage in which something failed and something still waits says ``waiting``: it is
+    not over.
     """
     if counts["canceling"]:
         return "canceling"

@@ -42,6 +42,7 @@ _HOLDERS: Final = (
     ORDER BY a.backend_start
 """
 )
+_STATE: Final = "SELECT a.state FROM pg_catalog.pg_stat_activity a WHERE a.pid = $1 AND a.backend_start = $2"
 _SAME: Final = " FROM pg_catalog.pg_stat_activity a WHERE a.pid = $1 AND a.backend_start = $2"
 _CANCEL: Final = "SELECT pg_catalog.pg_cancel_backend(a.pid)" + _SAME
 _TERMINATE: Final = "SELECT pg_catalog.pg_terminate_backend(a.pid)" + _SAME
@@ -65,6 +66,12 @@ async def blockers(connection: asyncpg.Connection, pid: int) -> list[Session]:
 async def lock_holders(connection: asyncpg.Connection) -> list[Session]:
     """Sessions that hold our lock on this database."""
     return await _sessions(connection, _HOLDERS)
+
+
+async def is_busy(connection: asyncpg.Connection, link: Link) -> bool:
+    """Whether that very session is at work; when it is not, its answer is on the way, or lost."""
+    state = await connection.fetchval(_STATE, link.pid, link.started_at, timeout=OWN_SECONDS)
+    return state in ("active", "fastpath function call")
 
 
 async def cancel(connection: asyncpg.Connection, session: Session | Link) -> bool:

@@ -65,6 +65,14 @@ class _Uncertain:
     commit_sent: bool = False
 
 
+class _PortStops(Exception):
+    """The runner's side says stop; its error must not be taken for one of the target."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+        super().__init__(str(error))
+
+
 _Outcome = ApplyResult | _Again | _Uncertain
 
 
@@ -150,7 +158,7 @@ class Application:
         )
         link.used = True
         try:
-            await self._port.still_mine()
+            await self._ask_port()
             inserted = await ledger.insert(link.connection, self._request, len(self._plan.statements))
             if inserted is None:
                 row = await ledger.read_row(link.connection, self._request.project, self._request.version)
@@ -159,13 +167,16 @@ class Application:
             row, xid = inserted
             if failure := await script.run(xid, self._request.verify):
                 return await self._rolled_back(failure)
-            await self._port.still_mine()
-            return await self._commit(link, row, xid)
+            await self._ask_port()
+            return await self._commit(script, row, xid)
         except Interrupted as error:
             state, interruption = of_interruption(error)
             return await self._stopped(state, interruption)
         except BROKEN as error:
             return await self._rolled_back(script.failure_of(error))
+        except _PortStops as stop:
+            await self._line.roll_back()
+            raise stop.error from None
         except (LeaseLost, asyncio.CancelledError):
             await self._line.roll_back()
             raise
@@ -175,6 +186,12 @@ class Application:
         finally:
             self._sent = self._sent or script.sent
             await script.close()
+
+    async def _ask_port(self) -> None:
+        try:
+            await self._port.still_mine()
+        except Exception as error:
+            raise _PortStops(error) from error
 
     async def _stopped(self, state: ApplyState, failure: Failure | None) -> _Outcome:
         if await self._line.roll_back():
@@ -190,21 +207,19 @@ class Application:
             return _Uncertain(failure)
         return _Again(failure) if failure.retry == "transaction" else self._ended("failed", failure)
 
-    async def _commit(self, link: Link, row: LedgerRow, xid: str) -> _Outcome:
-        """COMMIT, as a message of its own, which nothing interrupts but the loss of its answer."""
-        commit = asyncio.ensure_future(link.connection.execute("COMMIT"))
+    async def _commit(self, script: Script, row: LedgerRow, xid: str) -> _Outcome:
+        """COMMIT, which no cancel interrupts: deferred constraints may take their time, and then it is done."""
+        patience = Patience(max(self._port.deadline, time.monotonic() + _COMMIT_PATIENCE))
         try:
-            await asyncio.wait({commit}, timeout=max(_COMMIT_PATIENCE, self._patience.left))
-            if not commit.done():
-                raise TimeoutError("no answer to COMMIT")
-            tag = commit.result()
+            tag = await script.commit(patience)
+        except Interrupted:
+            self._line.hang_up()
+            return _Uncertain(connection_lost(TimeoutError("no answer to COMMIT")), commit_sent=True)
         except BROKEN as error:
             if not isinstance(error, asyncpg.PostgresError) or reaction(error.sqlstate) is Reaction.UNCERTAIN:
                 self._line.hang_up()
                 return _Uncertain(connection_lost(error), commit_sent=True)
             return await self._rolled_back(of_commit(error))
-        finally:
-            commit.cancel()
         if tag != "COMMIT":
             return await self._rolled_back(
                 Failure("statement", "rolled_back", f"The server answered COMMIT with {tag}.")

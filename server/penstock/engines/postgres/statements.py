@@ -9,9 +9,11 @@ from typing import Final
 
 import asyncpg
 
-from penstock.engines.base import Failure, RunPort, Target
+from penstock.engines.base import Failure, Retry, RunPort, Target
 from penstock.engines.postgres.connect import OWN_SECONDS, Link
 from penstock.engines.postgres.failures import connection_lost, of_our_own, of_statement
+from penstock.engines.postgres.patience import Patience
+from penstock.engines.postgres.sqlstates import Reaction, reaction
 from penstock.engines.postgres.watch import Remarks, Watch
 from penstock.sql.statement import Statement
 
@@ -75,6 +77,10 @@ class Script:
         self._verifying = None
         return await self._check_transaction(xid) if verify else None
 
+    async def commit(self, patience: Patience) -> str:
+        """Send COMMIT as a message of its own and answer the server's tag. Raises as `run` does."""
+        return str(await self._watch.run(self._link.connection.execute("COMMIT"), patience))
+
     def failure_of(self, error: BaseException) -> Failure:
         """What an exception out of `run` means, given how far it came."""
         if not isinstance(error, asyncpg.PostgresError) or self._link.closed:
@@ -83,7 +89,9 @@ class Script:
             return of_statement(error, self._current)
         if self._verifying is not None:
             message = f"Verify query {self._verifying} failed: {error}"
-            return Failure("check", error.sqlstate or "XX000", message, hint=error.hint, detail=error.detail)
+            code = error.sqlstate or "XX000"
+            retry: Retry = "transaction" if reaction(code) is Reaction.AGAIN else "no"
+            return Failure("check", code, message, retry=retry, hint=error.hint, detail=error.detail)
         return of_our_own(error)
 
     async def close(self) -> None:

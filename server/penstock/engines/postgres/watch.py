@@ -23,6 +23,7 @@ T = TypeVar("T")
 OBSERVER_NAME: Final = "penstock observer"  # not a task's name, or we would take it for one of its sessions
 _FIRST_LOOK: Final = 0.5
 _LOOK_EVERY: Final = 1.0
+_IDLE_LOOKS: Final = 3  # in a row
 _CANCEL_PATIENCE: Final = 2.0
 _REMARKS_PER_STATEMENT: Final = 100
 _REMARK_LENGTH: Final = 2000
@@ -49,26 +50,34 @@ class Watch:
             self._observer.terminate()
             self._observer = None
 
-    async def run(self, work: Coroutine[Any, Any, T]) -> T:
+    async def run(self, work: Coroutine[Any, Any, T], patience: Patience | None = None) -> T:
         """Wait for ``work``, which talks to the watched connection.
+
+        Args:
+            patience: when to interrupt it; without one, when the run's time is over or it is canceled.
 
         Raises:
             Interrupted: by a cancel or the deadline; the server has confirmed the end, or the connection is
             closed. asyncpg.PostgresError, OSError: as ``work`` does.
         """
         running = asyncio.ensure_future(work)
-        canceled = asyncio.ensure_future(self._port.cancel_requested.wait())
+        patience = patience or self._patience
+        canceled = asyncio.ensure_future((patience.canceled or asyncio.Event()).wait())
+        idle = 0
         look = self._first_look
         try:
             while not running.done():
-                timeout = min(look, self._patience.left)
+                timeout = min(look, patience.left)
                 await asyncio.wait({running, canceled}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
                 if running.done():
                     break
-                if canceled.done() or self._patience.left <= 0:
+                if canceled.done() or patience.left <= 0:
                     await self._stop(running)
                     raise Interrupted("canceled" if canceled.done() else "timeout")
-                await self._look()
+                idle = idle + 1 if await self._look() else 0
+                if idle == _IDLE_LOOKS and not running.done():
+                    # The server is done and we have no answer: the network has swallowed it.
+                    self._link.connection.terminate()
                 look = _LOOK_EVERY
             return await running
         finally:
@@ -100,15 +109,17 @@ class Watch:
         if running.done() and not running.cancelled():
             running.exception()  # read, so that nobody warns of it: the caller learns of the interruption
 
-    async def _look(self) -> None:
+    async def _look(self) -> bool:
+        """Show who blocks us; answers whether the server's session has nothing to do."""
         observer = await self._observe()
         if observer is None:
-            return
+            return False
         try:
             sessions = await activity.blockers(observer, self._link.pid)
+            busy = bool(sessions) or await activity.is_busy(observer, self._link)
         except (asyncpg.PostgresError, *GONE, TimeoutError) as error:
             self._lose_sight(error)
-            return
+            return False
         pids = {session.pid for session in sessions}
         if pids and pids != self._blockers:
             self._port.log("info", f"Waiting for a lock: {activity.describe(sessions)}")
@@ -116,6 +127,7 @@ class Watch:
             self._blockers = pids
         elif not pids:
             self._show(pids)
+        return not busy
 
     def _show(self, pids: set[int]) -> None:
         if self._blockers and not pids:

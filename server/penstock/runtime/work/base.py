@@ -62,7 +62,8 @@ def backoff(failures: int) -> float:
 def again(
     claimed: queue.Claimed, failure: Failure, *, sent: bool, changes: Mapping[str, str] | None = None
 ) -> runs.End:
-    """The target was away: try again later, and say since when; ``since`` bounds how long when nothing was ever sent."""
+    """The target was away: try again later, and say since when; ``since`` bounds how long when nothing was ever
+    sent."""
     since = claimed.unreachable_since or dt.datetime.now(dt.UTC).isoformat()
     return runs.End(
         claimed,

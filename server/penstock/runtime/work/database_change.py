@@ -130,7 +130,8 @@ class DatabaseChange:
             lost = Failure(
                 "infrastructure",
                 "runner_lost",
-                f"The runner was lost {claimed.rescues} times while it worked on this. {change.version} is not applied.",
+                f"The runner was lost {claimed.rescues} times while it worked on this."
+                f" {change.version} is not applied.",
             )
             return failed(claimed, lost, sent=claimed.sent, changes=states)
         return runs.End(claimed, "succeeded", sent=claimed.sent, changes=states)

@@ -62,7 +62,8 @@ class SchemaSync:
     async def _store(
         self, claimed: queue.Claimed, port: TaskPort, schemas: list[DatabaseSchema], report: InstanceReport
     ) -> sync.Found:
-        # A database that never let us in is none of our business; one that did before is kept, with what is known of it.
+        # A database that never let us in is none of our business; one that did before is kept, with what is known of
+        # it.
         prints = {s.name: fingerprint(s) for s in schemas if s.unreadable is None}
         for schema in schemas:
             if schema.unreadable is not None:

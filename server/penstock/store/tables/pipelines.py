@@ -65,7 +65,8 @@ stage = sa.Table(
     sa.CheckConstraint("phase >= 0", name="phase"),
     *(sa.CheckConstraint(f"n_{s} >= 0", name=f"n_{s}") for s in COUNTED),
     sa.CheckConstraint(
-        "(permit_digest IS NULL) = (permit_valid_until IS NULL) AND (permit_digest IS NULL) = (permit_generation IS NULL)",
+        "(permit_digest IS NULL) = (permit_valid_until IS NULL)"
+        " AND (permit_digest IS NULL) = (permit_generation IS NULL)",
         name="permit_whole",
     ),
 )

@@ -55,7 +55,8 @@ async def list_issues(
     page_size: PageSize = 50,
     page_token: PageToken = None,
 ) -> Page[schemas.IssueSummary]:
-    """Issues that the caller sees, newest first; ``author`` is an e-mail address or ``me``, ``label`` is ``key:value``."""
+    """Issues that the caller sees, newest first; ``author`` is an e-mail address or ``me``, ``label`` is
+    ``key:value``."""
     wanted = Filter(
         project=project,
         status=status,

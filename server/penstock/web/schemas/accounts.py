@@ -25,7 +25,8 @@ class ProjectMembership(Response, kw_only=True):
 
 
 class Me(Response, kw_only=True):
-    """The caller. ``csrf_token`` must come back in the ``X-CSRF-Token`` header of every changing request of a session."""
+    """The caller. ``csrf_token`` must come back in the ``X-CSRF-Token`` header of every changing request of a
+    session."""
 
     id: int
     email: str | None

@@ -70,7 +70,7 @@ class TierStep(Request, kw_only=True):
 class NewTier(Request, kw_only=True):
     slug: Slug
     name: Name
-    steps: Annotated[list[TierStep], msgspec.Meta(max_length=10)] = []
+    steps: Annotated[list[TierStep], msgspec.Meta(max_length=10)] = msgspec.field(default_factory=list)
     self_approval: bool = False
     rollout: Literal["auto", "manual"] = "auto"
 

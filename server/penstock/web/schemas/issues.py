@@ -74,7 +74,7 @@ class NewIssue(Request, kw_only=True):
     project: Slug
     title: Title
     description: Text = ""
-    labels: Labels = {}
+    labels: Labels = msgspec.field(default_factory=dict)
     release: int | IssueRelease | None = None
     statement: str | None = None
     targets: Targets
