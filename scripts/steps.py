@@ -56,6 +56,13 @@ def suite(*paths: str, marks: str = "not inputs") -> Callable[[list[str]], Count
     return step
 
 
+def inputs(extra: list[str]) -> Count:
+    """Real migration histories: fetched where the cache lacks them, then applied. Without them the tests fail."""
+    environment, npm = provision.node()
+    _execute([str(provision.PYTHON), "tests/inputs/fetch.py", "--npm", shlex.join(npm)], environment=environment)
+    return suite("tests", marks="inputs")(extra)
+
+
 def frontend() -> Count:
     """The UI: style, types, unit tests, the API description, the build and its size."""
     environment = _build()  # first: it also writes the tree of routes, which all others read

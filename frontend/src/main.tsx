@@ -1,7 +1,6 @@
 import "@/app/styles.css";
 import { MantineProvider } from "@mantine/core";
-import { Notifications } from "@mantine/notifications";
-import { MutationCache, QueryCache, QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { QueryCache, QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { createRouter, RouterProvider } from "@tanstack/react-router";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
@@ -11,6 +10,7 @@ import type { Me } from "@/api/types";
 import { cssVariablesResolver, theme } from "@/app/theme";
 import { ErrorPanel } from "@/shared/ui/ErrorPanel";
 import { NotFound } from "@/shared/ui/NotFound";
+import { Toasts } from "@/shared/ui/Toasts";
 import { routeTree } from "./routeTree.gen";
 
 /** Asking again helps when nothing answered or the server stumbled; never when it said no. */
@@ -24,7 +24,6 @@ const queryClient = new QueryClient({
       if (query.queryKey[0] === "me") setCsrf((data as Me).csrf_token);
     },
   }),
-  mutationCache: new MutationCache(),
 });
 
 const router = createRouter({
@@ -55,7 +54,7 @@ createRoot(root).render(
   <StrictMode>
     <MantineProvider theme={theme} cssVariablesResolver={cssVariablesResolver} defaultColorScheme="auto">
       <QueryClientProvider client={queryClient}>
-        <Notifications position="bottom-right" />
+        <Toasts />
         <RouterProvider router={router} />
       </QueryClientProvider>
     </MantineProvider>

@@ -313,7 +313,7 @@ def upgrade() -> None:
         ),
         sa.Column("author_id", sa.BigInteger(), nullable=False),
         sa.Column("last_editor_id", sa.BigInteger(), nullable=False),
-        sa.Column("release_id", sa.BigInteger(), nullable=False),
+        sa.Column("release_id", sa.BigInteger(), nullable=True),
         sa.Column("revision", sa.Integer(), server_default=sa.text("1"), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),

@@ -1,17 +1,4 @@
-import {
-  ActionIcon,
-  Alert,
-  Button,
-  type CSSVariablesResolver,
-  createTheme,
-  Input,
-  type MantineColorsTuple,
-  Menu,
-  Modal,
-  Notification,
-  Popover,
-  Tooltip,
-} from "@mantine/core";
+import { type CSSVariablesResolver, createTheme, type MantineColorsTuple } from "@mantine/core";
 
 /** The colour of deep, moving water: calm, and 5:1 on white where it carries text. */
 const water: MantineColorsTuple = [
@@ -47,23 +34,22 @@ export const theme = createTheme({
       h3: { fontSize: "0.875rem", lineHeight: "1.4" },
     },
   },
+  // Plain objects: `Component.extend` would pull every component named here into the first chunk.
   components: {
-    ActionIcon: ActionIcon.extend({ defaultProps: { variant: "subtle", color: "gray", size: 30 } }),
-    Alert: Alert.extend({ styles: { title: { color: "var(--mantine-color-text)" } } }),
-    Button: Button.extend({
+    ActionIcon: { defaultProps: { variant: "subtle", color: "gray", size: 30 } },
+    Button: {
       defaultProps: { size: "xs" },
       vars: () => ({ root: { "--button-fz": "0.8125rem", "--button-height": "30px" } }),
       styles: { label: { fontWeight: 550 } },
-    }),
-    Input: Input.extend({ defaultProps: { size: "xs" } }),
-    Menu: Menu.extend({ defaultProps: { shadow: "md", position: "bottom-end", withinPortal: true } }),
-    Modal: Modal.extend({
+    },
+    Input: { defaultProps: { size: "xs" } },
+    Menu: { defaultProps: { shadow: "md", position: "bottom-end", withinPortal: true } },
+    Modal: {
       defaultProps: { centered: false, yOffset: "10vh", overlayProps: { backgroundOpacity: 0.4 } },
       styles: { title: { fontWeight: 620, fontSize: "0.9375rem" } },
-    }),
-    Notification: Notification.extend({ defaultProps: { closeButtonProps: { "aria-label": "Dismiss" } } }),
-    Popover: Popover.extend({ defaultProps: { shadow: "md" } }),
-    Tooltip: Tooltip.extend({ defaultProps: { openDelay: 300, withArrow: true, multiline: true, maw: 320 } }),
+    },
+    Popover: { defaultProps: { shadow: "md" } },
+    Tooltip: { defaultProps: { openDelay: 300, withArrow: true, multiline: true, maw: 320 } },
   },
 });
 

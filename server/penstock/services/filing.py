@@ -131,6 +131,7 @@ class NewStage:
     environment_id: int
     tasks: Sequence[NewTask]
     needs: Sequence[int] = ()
+    phase: int = 0
     task_order: str = "parallel"
     advance: str = "auto"
 
@@ -177,7 +178,7 @@ async def insert_pipeline(
                     name=new.name,
                     environment_id=new.environment_id,
                     position=position,
-                    needs=[ids[n] for n in new.needs],
+                    phase=new.phase,
                     task_order=new.task_order,
                     advance=new.advance,
                     digest=digest.of_stage(t.digest for t in new.tasks),
@@ -208,4 +209,9 @@ async def insert_pipeline(
         ]
         for start in range(0, len(rows), CHUNK):
             await conn.execute(sa.insert(task).values(run_at=sa.func.now()), rows[start : start + CHUNK])
+    # A stage may need one that is declared after it, so edges come when every stage has its id.
+    for stage_id, new in zip(ids, stages, strict=True):
+        if new.needs:
+            needs = [ids[n] for n in new.needs]
+            await conn.execute(sa.update(stage).where(stage.c.id == stage_id).values(needs=needs))
     return pipeline_id

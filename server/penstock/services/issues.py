@@ -12,7 +12,8 @@ from penstock.domain import events
 from penstock.domain.access.decide import Principal, allowed, require
 from penstock.domain.errors import FieldError, InvalidTransition, NotFound, ValidationFailed
 from penstock.domain.pipeline.plan import plan
-from penstock.services import filing, views
+from penstock.domain.pipeline.spec import PipelineSpec
+from penstock.services import explicit, filing, views
 from penstock.services.progress import Progress
 from penstock.services.releases import NewChange, check, visible_project
 from penstock.store import issues, pipelines, releases, tasks
@@ -26,11 +27,18 @@ from penstock.store.tables.pipelines import pipeline, task
 
 @dataclass(frozen=True, slots=True)
 class NewIssue:
-    """An issue as somebody files it: exactly one of ``release_id``, ``changes`` and ``statement``."""
+    """An issue as somebody files it.
+
+    Args:
+        targets: what its release is meant for: one stage per environment is made.
+        pipeline: explicit stages instead of targets.
+        release_id, changes, statement: at most one; none only where every task of explicit stages brings its own.
+    """
 
     project: str
     title: str
-    targets: filing.Targets
+    targets: filing.Targets | None = None
+    pipeline: PipelineSpec | None = None
     description: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     release_id: int | None = None
@@ -69,9 +77,12 @@ class Issues:
             ValidationFailed: anything is wrong with it; then nothing is stored.
         """
         given = [new.release_id is not None, new.changes is not None, new.statement is not None]
-        if sum(given) != 1:
+        if sum(given) != 1 and (new.pipeline is None or any(given)):
             message = "Give exactly one of release (an id, or an object with changes) and statement."
             raise ValidationFailed(errors=[FieldError("release", message, "one_release")])
+        if (new.targets is None) == (new.pipeline is None):
+            message = "Say where to apply it: give either targets or a pipeline with stages."
+            raise ValidationFailed(errors=[FieldError("targets", message, "no_targets")], code="no_targets")
         filed = new.changes if new.statement is None else [NewChange(new.statement)]
         where = "release.changes" if new.statement is None else "statement"
         checked = check(filed, limit=self._limit, field=where) if filed is not None else None
@@ -79,21 +90,25 @@ class Issues:
         async def work(conn: AsyncConnection) -> int:
             project_id = await visible_project(conn, principal, new.project)
             require(principal, "issue.create", project_id)
-            if checked is not None:
-                engines = [c.engine for c in checked]
+            release = await self._file_release(conn, principal, project_id, new.release_id, checked)
+            if new.pipeline is not None:
+                order = new.pipeline.order
+                stages = await explicit.stages(
+                    conn,
+                    project_id,
+                    new.pipeline,
+                    explicit.Filed(release["id"], release["digest"]) if release is not None else None,
+                    author_id=principal.id,
+                    statement_limit=self._limit,
+                )
             else:
-                assert new.release_id is not None
-                engines = [c["engine"] for c in await self._known_release(conn, project_id, new.release_id)]
-            planned = plan(engines, await filing.resolve(conn, project_id, new.targets))
-            if checked is not None:
-                release_id = await releases.create(conn, project_id, checked, principal.id)
-            else:
-                assert new.release_id is not None
-                release_id = new.release_id
-            head = await releases.by_id(conn, release_id)
-            assert head is not None
-            stages = filing.change_stages(planned, release_id, head["digest"])
-            pipeline_id = await filing.insert_pipeline(conn, project_id, stages)
+                assert new.targets is not None
+                assert release is not None
+                order = "sequential"
+                engines = [c["engine"] for c in await releases.headers_of(conn, release["id"])]
+                planned = plan(engines, await filing.resolve(conn, project_id, new.targets))
+                stages = filing.change_stages(planned, release["id"], release["digest"])
+            pipeline_id = await filing.insert_pipeline(conn, project_id, stages, order=order)
             issue_id: int = (
                 await conn.execute(
                     sa.insert(issue)
@@ -106,7 +121,7 @@ class Issues:
                         labels=dict(new.labels),
                         author_id=principal.id,
                         last_editor_id=principal.id,
-                        release_id=release_id,
+                        release_id=release["id"] if release is not None else None,
                     )
                     .returning(issue.c.id)
                 )
@@ -116,17 +131,29 @@ class Issues:
             progress.event(events.PIPELINE_START, attempt=1)
             await progress.advance()
             await progress.finish()
-            await audit(conn, principal.id, "issue.create", f"issue:{issue_id}", {"release": head["digest"]})
+            await audit(conn, principal.id, "issue.create", f"issue:{issue_id}", {"pipeline": pipeline_id})
             return issue_id
 
         return await self.get(principal, await self._database.run(work))
 
-    async def _known_release(self, conn: AsyncConnection, project_id: int, release_id: int) -> list[Record]:
+    async def _file_release(
+        self,
+        conn: AsyncConnection,
+        principal: Principal,
+        project_id: int,
+        release_id: int | None,
+        changes: Sequence[releases.Change] | None,
+    ) -> Record | None:
+        """The release that an issue names, or a new one with the changes that it brings."""
+        if changes is not None:
+            release_id = await releases.create(conn, project_id, changes, principal.id)
+        if release_id is None:
+            return None
         found = await releases.by_id(conn, release_id)
         if found is None or found["project_id"] != project_id:
             message = f"The project has no release {release_id}."
             raise ValidationFailed(errors=[FieldError("release", message, "unknown_release")], code="unknown_release")
-        return await releases.headers_of(conn, release_id)
+        return found
 
     async def get(self, principal: Principal, issue_id: int) -> Record:
         """An issue with its pipeline, as this caller sees it."""

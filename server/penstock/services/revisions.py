@@ -73,6 +73,8 @@ class Revisions:
                     f"Issue {issue_id} is {progress.pipeline.status}: only an open one can be edited."
                 )
             await _refuse_applied(conn, progress.pipeline.id)
+            if found["release_id"] is None:
+                raise Conflict("Every task of this issue has a release of its own, so there is none to replace.")
             old = await releases.changes_of(conn, found["release_id"])
             if release_id is not None:
                 head = await releases.by_id(conn, release_id)
@@ -93,7 +95,7 @@ class Revisions:
                 new = check(filed, limit=self._limit, field="changes" if statement is None else "statement")
                 new_release = await releases.create(conn, found["project_id"], new, principal.id)
             await _refuse_other_prefix(conn, progress.pipeline.id, old, new)
-            await _redigest(conn, progress.pipeline.id, new_release, [c.engine for c in new])
+            await _redigest(conn, progress.pipeline.id, found["release_id"], new_release, [c.engine for c in new])
             await conn.execute(
                 sa.update(issue)
                 .where(issue.c.id == issue_id)
@@ -147,13 +149,15 @@ async def _refuse_other_prefix(
             )
 
 
-async def _redigest(conn: AsyncConnection, pipeline_id: int, release_id: int, engines: Sequence[str | None]) -> None:
-    """Write the new release and the digests that follow from it into every task and stage."""
+async def _redigest(
+    conn: AsyncConnection, pipeline_id: int, old_release: int, release_id: int, engines: Sequence[str | None]
+) -> None:
+    """Write the new release, and the digests that follow from it, into every task that applies the old one."""
     head = await releases.by_id(conn, release_id)
     assert head is not None
     own = (
         await conn.execute(
-            sa.select(task.c.id, task.c.stage_id, task.c.database_id, task.c.options)
+            sa.select(task.c.id, task.c.stage_id, task.c.database_id, task.c.release_id, task.c.digest, task.c.options)
             .where(task.c.pipeline_id == pipeline_id)
             .order_by(task.c.stage_id, task.c.position)
         )
@@ -166,9 +170,11 @@ async def _redigest(conn: AsyncConnection, pipeline_id: int, release_id: int, en
     stages: dict[int, list[str]] = {}
     updates = []
     for row in own:
-        new = filing.task_digest("database.change", head["digest"], row.options, known[row.database_id])
+        new = row.digest
+        if row.release_id == old_release:
+            new = filing.task_digest("database.change", head["digest"], row.options, known[row.database_id])
+            updates.append({"task": row.id, "new_digest": new})
         stages.setdefault(row.stage_id, []).append(new)
-        updates.append({"task": row.id, "new_digest": new})
     await conn.execute(
         sa.update(task)
         .where(task.c.id == sa.bindparam("task"))

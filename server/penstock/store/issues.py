@@ -33,7 +33,7 @@ def _base() -> sa.Select[Any]:
             person(editor).label("last_editor"),
         )
         .join(project, project.c.id == issue.c.project_id)
-        .join(release, release.c.id == issue.c.release_id)
+        .outerjoin(release, release.c.id == issue.c.release_id)
         .join(author, author.c.id == issue.c.author_id)
         .join(editor, editor.c.id == issue.c.last_editor_id)
     )
@@ -161,6 +161,16 @@ async def environment_ids(conn: AsyncConnection, slugs: Sequence[str]) -> dict[s
     """Environments by slug, those that exist."""
     rows = await conn.execute(sa.select(environment.c.slug, environment.c.id).where(environment.c.slug.in_(slugs)))
     return {r.slug: r.id for r in rows}
+
+
+async def instance_environments(conn: AsyncConnection, slugs: Sequence[str]) -> dict[str, str]:
+    """The environment of each of these instances that exists."""
+    rows = await conn.execute(
+        sa.select(instance.c.slug, environment.c.slug.label("environment"))
+        .join(environment, environment.c.id == instance.c.environment_id)
+        .where(instance.c.slug.in_(slugs))
+    )
+    return {r.slug: r.environment for r in rows}
 
 
 async def activity(conn: AsyncConnection, issue_id: int, cut: Cut) -> Slice:

@@ -84,10 +84,14 @@ async def stamp(conn: AsyncConnection) -> int | None:
         sa.update(event_position).values(last=event_position.c.last + len(rows)).returning(event_position.c.last)
     )
     assert last is not None
-    places = sa.func.unnest(
-        sa.cast([r.id for r in ordered], ARRAY(sa.BigInteger)),
-        type_=sa.BigInteger,
-    ).table_valued("id", with_ordinality="place", name="given").render_derived()
+    places = (
+        sa.func.unnest(
+            sa.cast([r.id for r in ordered], ARRAY(sa.BigInteger)),
+            type_=sa.BigInteger,
+        )
+        .table_valued("id", with_ordinality="place", name="given")
+        .render_derived()
+    )
     await conn.execute(
         sa.update(event).where(event.c.id == places.c.id).values(position=last - len(rows) + places.c.place)
     )

@@ -16,6 +16,7 @@ from litestar.types.internal_types import PathParameterDefinition
 
 import penstock
 from penstock.web.auth import COOKIE
+from penstock.web.guards import PUBLIC, permission_of, routes
 
 _PROBLEM: Final[dict[str, Any]] = {
     "type": "object",
@@ -38,6 +39,20 @@ _PROBLEM: Final[dict[str, Any]] = {
         "request_id": {"type": "string"},
         "blockers": {"type": "array", "items": {"$ref": "#/components/schemas/BlockerOut"}},
     },
+}
+_IDEMPOTENCY_KEY: Final[dict[str, Any]] = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "The same key and request get the same answer; another request with the key is 409.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+}
+_IF_MATCH: Final[dict[str, Any]] = {
+    "name": "If-Match",
+    "in": "header",
+    "required": False,
+    "description": "The ETag that the edit was made from; 412 when somebody else was faster.",
+    "schema": {"type": "string"},
 }
 _ANSWER: Final[dict[str, Any]] = {
     "description": "A problem.",
@@ -81,12 +96,20 @@ def document(app: Litestar) -> dict[str, Any]:
     """The whole document as plain values."""
     schema: dict[str, Any] = app.openapi_schema.to_schema()
     schema["components"].setdefault("schemas", {})["Problem"] = _PROBLEM
-    for operations in schema["paths"].values():
-        for operation in operations.values():
-            if isinstance(operation, dict) and "responses" in operation:
-                # Litestar describes its own error format, which it does not answer with here.
-                operation["responses"].pop("400", None)
-                operation["responses"]["default"] = _ANSWER
+    for path, method, handler in routes(app):
+        operation = schema["paths"].get(path, {}).get(method.lower())
+        if operation is None:
+            continue
+        # Litestar describes its own error format, which it does not answer with here.
+        operation["responses"].pop("400", None)
+        operation["responses"]["default"] = _ANSWER
+        headers = [_IDEMPOTENCY_KEY] if handler.opt.get("idempotent") else []
+        if "if_match" in handler.parsed_fn_signature.parameters:
+            headers.append(_IF_MATCH)
+        if headers:
+            operation["parameters"] = [*operation.get("parameters", []), *headers]
+        if permission_of(handler) == PUBLIC:
+            operation["security"] = []
     return schema
 
 

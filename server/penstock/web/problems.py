@@ -43,7 +43,7 @@ _TAKEN: Final[Mapping[str, tuple[str, str]]] = {
     "environment_slug_key": ("slug", "An environment with this slug exists already."),
     "approval_tier_slug_key": ("slug", "An approval tier with this slug exists already."),
     "instance_slug_key": ("slug", "An instance with this slug exists already."),
-    "schedule_kind_key": ("instance", "The instance has a schedule of this kind already: change that one."),
+    "schedule_kind_instance_id_key": ("instance", "The instance has a schedule of this kind already: change that one."),
 }
 
 _LOST: Final = ("08", "57P", "53300", "25006")

@@ -48,19 +48,6 @@ class Page:
         return self._small
 
 
-def find_dist(package: Path) -> Path | None:
-    """Where the built interface lies: inside an installed package, or beside a checkout; None when it is not
-    built.
-
-    Args:
-        package: the folder of the package ``penstock``.
-    """
-    for folder in (package / "web" / "static", package.parents[1] / "frontend" / "dist"):
-        if (folder / "index.html").is_file():
-            return folder
-    return None
-
-
 def spa(dist: Path) -> HTTPRouteHandler:
     """The route of a built interface.
 

@@ -5,35 +5,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import httpx2
 import pytest
 from litestar import Litestar
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock.engines.registry import engine_for
 from penstock.services.container import Services
 from penstock.services.secrets import Keyring
-from penstock.store import accounts
+from penstock.services.sync_pipelines import file_sync_pipeline
+from penstock.store import accounts, outbox
 from penstock.store.database import Database
 from penstock.web.app import create_app
 
 API = "/api/v1"
 PASSWORD = "correct horse battery"
 ADMIN = "ada@example.com"
-
-
-@dataclass
-class Syncs:
-    """Stands in for the pipeline that a sync files: its making is another slice's."""
-
-    filed: list[tuple[int, int | None]] = field(default_factory=list)
-
-    async def file(self, conn: AsyncConnection, instance_id: int, actor_id: int | None) -> tuple[int, bool]:
-        self.filed.append((instance_id, actor_id))
-        return 7, len(self.filed) > 1
 
 
 class Client(httpx2.AsyncClient):
@@ -60,7 +49,6 @@ class World:
     services: Services
     database: Database
     admin: Client
-    syncs: Syncs
     stopping: asyncio.Event
 
     def client(self, **kwargs: Any) -> Client:
@@ -106,14 +94,15 @@ class World:
 @pytest.fixture
 async def world(metadata_url: str) -> AsyncIterator[World]:
     """The application, running, with one administrator who is signed in."""
-    database, syncs, stopping = Database(metadata_url), Syncs(), asyncio.Event()
-    services = Services.build(database, Keyring([b"k" * 32]), engine_for=engine_for, file_sync=syncs.file)
+    database, stopping = Database(metadata_url), asyncio.Event()
+    keyring = Keyring([b"k" * 32])
+    services = Services.build(database, keyring, engine_for=engine_for, file_sync=file_sync_pipeline)
     await services.accounts.create_first_admin(ADMIN, "Ada", PASSWORD)
     app = create_app(services, stopping=stopping)
     try:
         async with running(app), Client(app) as admin:
             await admin.sign_in(ADMIN)
-            yield World(app, services, database, admin, syncs, stopping)
+            yield World(app, services, database, admin, stopping)
     finally:
         await database.close()
 
@@ -138,6 +127,12 @@ async def running(app: Litestar) -> AsyncIterator[None]:
     finally:
         done.set()
         await life
+
+
+async def stamp(database: Database) -> None:
+    """Do the sequencer's work: give every event that is committed its position."""
+    while await database.run(outbox.stamp):
+        pass
 
 
 async def account_id(database: Database, email: str) -> int:

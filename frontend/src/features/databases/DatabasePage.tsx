@@ -74,10 +74,10 @@ function Content({ database }: { database: DatabaseOut }) {
           <SyncButton instance={database.instance} project={database.project} />
           {database.project && (
             <Button
-              component={Link}
-              to="/issues"
-              search={{ q: `project:${database.project}` }}
               variant="default"
+              renderRoot={(props) => (
+                <Link {...props} to="/issues" search={{ q: `project:${database.project}` }} />
+              )}
             >
               Changes of {database.project}
             </Button>

@@ -17,7 +17,6 @@ import { ApprovalsPanel } from "./ApprovalsPanel";
 import { BlockersPanel } from "./BlockersPanel";
 import { ChangePanel } from "./ChangePanel";
 import { Description } from "./Description";
-import { EditTextDialog } from "./EditTextDialog";
 import { IssueActions } from "./IssueActions";
 import { type IssueDialog, IssueDialogs } from "./IssueDialogs";
 import { IssueHeader } from "./IssueHeader";
@@ -27,6 +26,7 @@ import { StaleNotice } from "./StaleNotice";
 import { changedSince, look, type Seen } from "./seen";
 
 const EditSqlDialog = lazy(() => import("./EditSqlDialog").then((m) => ({ default: m.EditSqlDialog })));
+const EditTextDialog = lazy(() => import("./EditTextDialog").then((m) => ({ default: m.EditTextDialog })));
 const route = getRouteApi("/_app/issues/$issueId");
 
 function Issue({ issue }: { issue: IssueOut }) {
@@ -100,16 +100,17 @@ function Issue({ issue }: { issue: IssueOut }) {
         </Stack>
       </div>
       {dialog && <IssueDialogs issue={issue} dialog={dialog} onClose={() => setDialog(null)} />}
-      {editing === "text" && <EditTextDialog issue={issue} onClose={() => setEditing(null)} />}
-      {editing === "sql" && (
-        <Suspense>
+
+      <Suspense>
+        {editing === "text" && <EditTextDialog issue={issue} onClose={() => setEditing(null)} />}
+        {editing === "sql" && (
           <EditSqlDialog
             issue={issue}
             onClose={() => setEditing(null)}
             onSaved={(fresh) => setSeen(look(fresh))}
           />
-        </Suspense>
-      )}
+        )}
+      </Suspense>
     </div>
   );
 }

@@ -112,7 +112,6 @@ export function LogView({ run, endedAt, name, anchor, href, onAnchor }: Props) {
         onDownload={download}
       />
       {error !== null && <ErrorPanel error={error} retry={retry} />}
-      {/* biome-ignore lint/a11y/useSemanticElements: a log is not a form's output */}
       <div
         ref={box}
         className={classes.box}

@@ -1,4 +1,4 @@
-import { Button, Select } from "@mantine/core";
+import { Button, NativeSelect } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { CircleX, RotateCcw, SkipForward } from "lucide-react";
 import { useState } from "react";
@@ -114,16 +114,14 @@ export function TaskDetail({ task: id, run: wanted, line, onRun }: Props) {
                 <StatusBadge status={task.status} size="sm" />
               </h3>
               {runs.length > 1 && (
-                <Select
+                <NativeSelect
                   aria-label="Attempt"
-                  w={210}
-                  allowDeselect={false}
                   value={String(run?.id)}
                   data={runs.map((r) => ({
                     value: String(r.id),
                     label: `Attempt ${r.attempt} · ${r.outcome ?? "running"}`,
                   }))}
-                  onChange={(value) => value && onRun(Number(value))}
+                  onChange={(e) => onRun(Number(e.currentTarget.value))}
                 />
               )}
               <Actions task={task} />

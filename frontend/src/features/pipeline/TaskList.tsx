@@ -64,7 +64,6 @@ export function TaskList({ label, tasks, total, selected, onSelect, more }: Prop
         ref={box}
         className={classes.body}
         style={{ maxHeight: ROW * MOST_VISIBLE }}
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that can scroll must be reachable by keyboard
         tabIndex={tasks.length > MOST_VISIBLE ? 0 : undefined}
       >
         <div style={{ height: rows.getTotalSize(), position: "relative" }} role="presentation">

@@ -1,9 +1,9 @@
-import { autocompletion, completionKeymap } from "@codemirror/autocomplete";
+import { autocompletion, type CompletionContext, completionKeymap } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
-import type { SQLNamespace } from "@codemirror/lang-sql";
 import { EditorState } from "@codemirror/state";
 import { drawSelection, EditorView, highlightActiveLine, keymap, placeholder } from "@codemirror/view";
 import { useEffect, useRef } from "react";
+import { offers, type Tables } from "./completion";
 import { sqlBasics } from "./editor";
 import classes from "./Sql.module.css";
 
@@ -12,9 +12,20 @@ type Props = {
   label: string;
   onChange: (text: string) => void;
   engine?: string | null;
-  schema?: SQLNamespace | undefined;
+  schema?: Tables | undefined;
   hint?: string;
   invalid?: boolean;
+};
+
+const NO_TABLES: Tables = {};
+
+const complete = (tables: Tables) => (context: CompletionContext) => {
+  const word = context.matchBefore(/\w+/);
+  const dot = context.matchBefore(/\.\w*/);
+  if (!word && !dot && !context.explicit) return null;
+  const text = context.state.doc.toString();
+  const before = context.state.doc.sliceString(Math.max(0, context.pos - 200), context.pos);
+  return { from: word?.from ?? context.pos, options: offers(tables, text, before), validFor: /^\w*$/ };
 };
 
 /** SQL to write: highlighting, undo, completion of keywords and of the first target's tables. Escape, then Tab, leaves it. */
@@ -40,11 +51,11 @@ export function SqlEditor({
       state: EditorState.create({
         doc: start.current,
         extensions: [
-          ...sqlBasics(engine, schema),
+          ...sqlBasics(engine),
           history(),
           drawSelection(),
           highlightActiveLine(),
-          autocompletion(),
+          autocompletion({ override: [complete(schema ?? NO_TABLES)] }),
           keymap.of([...completionKeymap, ...defaultKeymap, ...historyKeymap, indentWithTab]),
           placeholder(hint),
           EditorView.contentAttributes.of({ "aria-label": label, "aria-multiline": "true" }),

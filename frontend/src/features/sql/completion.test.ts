@@ -1,4 +1,4 @@
-import { completionSchema } from "./completion";
+import { completionSchema, offers } from "./completion";
 
 const column = (name: string) => ({ name, type: "text", position: 1, nullable: true });
 
@@ -15,4 +15,17 @@ test("public tables go by their name, others by schema and name", () => {
     "audit.log": [],
   });
   expect(completionSchema(undefined)).toBeUndefined();
+});
+
+const tables = { orders: ["id", "total"], customers: ["email"] };
+
+test("after a table and a dot, its columns", () => {
+  expect(offers(tables, "", "SELECT orders.to").map((o) => o.label)).toEqual(["id", "total"]);
+});
+
+test("tables, then the columns of the tables that are named, then keywords", () => {
+  const labels = offers(tables, "UPDATE orders SET ", "UPDATE orders SET ").map((o) => o.label);
+  expect(labels.slice(0, 4)).toEqual(["orders", "customers", "id", "total"]);
+  expect(labels).toContain("SELECT");
+  expect(labels).not.toContain("email");
 });

@@ -1,9 +1,9 @@
 /** What every SQL editor of the application shares: language, colours, keys. Loaded only where SQL is shown. */
-import { MySQL, PostgreSQL, type SQLNamespace, sql } from "@codemirror/lang-sql";
-import { HighlightStyle, syntaxHighlighting } from "@codemirror/language";
+import { HighlightStyle, StreamLanguage, syntaxHighlighting } from "@codemirror/language";
 import type { Extension } from "@codemirror/state";
 import { EditorView, lineNumbers } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
+import { nextToken, outside } from "./tokens";
 
 /** Colours come from CSS variables, so light and dark need no rebuild. */
 const look = EditorView.theme({
@@ -55,9 +55,20 @@ const colours = HighlightStyle.define([
   { tag: tags.comment, color: "var(--code-comment)" },
 ]);
 
-export function sqlBasics(engine: string | null, schema?: SQLNamespace): Extension[] {
-  const dialect = engine === "mysql" || engine === "mariadb" ? MySQL : PostgreSQL;
-  return [lineNumbers(), sql({ dialect, ...(schema ? { schema } : {}) }), syntaxHighlighting(colours), look];
+const language = (mysql: boolean) =>
+  StreamLanguage.define({
+    name: mysql ? "mysql" : "postgres",
+    startState: outside,
+    copyState: (state) => ({ ...state }),
+    token: (stream, state) => nextToken(stream, state, mysql),
+    languageData: { commentTokens: { line: "--", block: { open: "/*", close: "*/" } } },
+  });
+const POSTGRES = language(false);
+const MYSQL = language(true);
+
+export function sqlBasics(engine: string | null): Extension[] {
+  const mysql = engine === "mysql" || engine === "mariadb";
+  return [lineNumbers(), mysql ? MYSQL : POSTGRES, syntaxHighlighting(colours), look];
 }
 
 /** An editor that shows and does not change; it stays reachable by keyboard. */

@@ -1,65 +1,15 @@
-import { Button, Group, Modal, Stack, Textarea } from "@mantine/core";
-import { useMutation } from "@tanstack/react-query";
-import { type FormEvent, type ReactNode, useState } from "react";
-import { ErrorPanel } from "./ErrorPanel";
+import { lazy, Suspense } from "react";
+import type { ActionDialogProps } from "./ActionDialogForm";
 
-type Props = {
-  title: string;
-  confirm: string;
-  onClose: () => void;
-  run: (reason: string) => Promise<unknown>;
-  children?: ReactNode;
-  danger?: boolean;
-  /** Label of a text that must be given; without it the dialog only asks yes or no. */
-  reason?: string;
-  cancel?: string;
-};
+const ActionDialogForm = lazy(() =>
+  import("./ActionDialogForm").then((m) => ({ default: m.ActionDialogForm })),
+);
 
-/** Asks before something that others feel: says what will happen, takes a reason where one is recorded, shows refusals. */
-export function ActionDialog(props: Props) {
-  const { title, confirm, onClose, run, children, danger, reason: reasonLabel, cancel = "Back" } = props;
-  const [reason, setReason] = useState("");
-  const [lacking, setLacking] = useState(false);
-  const act = useMutation({ mutationFn: () => run(reason.trim()), onSuccess: onClose });
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    if (reasonLabel && !reason.trim()) return setLacking(true);
-    act.mutate();
-  };
+/** `ActionDialogForm`, fetched when a dialog is first needed. */
+export function ActionDialog(props: ActionDialogProps) {
   return (
-    <Modal opened onClose={onClose} title={title} closeButtonProps={{ "aria-label": "Close" }}>
-      <form onSubmit={submit}>
-        <Stack gap="sm">
-          {children}
-          {reasonLabel && (
-            <Textarea
-              label={reasonLabel}
-              description="Everybody who sees the issue sees it; it is kept in the audit log."
-              autosize
-              minRows={2}
-              maxRows={8}
-              data-autofocus
-              value={reason}
-              error={lacking && !reason.trim() ? "Say why, in a few words." : undefined}
-              onChange={(e) => setReason(e.currentTarget.value)}
-            />
-          )}
-          {act.error && <ErrorPanel error={act.error} />}
-          <Group justify="flex-end" gap="xs">
-            <Button variant="default" onClick={onClose}>
-              {cancel}
-            </Button>
-            <Button
-              type="submit"
-              color={danger ? "red" : undefined}
-              loading={act.isPending}
-              data-autofocus={reasonLabel ? undefined : true}
-            >
-              {confirm}
-            </Button>
-          </Group>
-        </Stack>
-      </form>
-    </Modal>
+    <Suspense>
+      <ActionDialogForm {...props} />
+    </Suspense>
   );
 }

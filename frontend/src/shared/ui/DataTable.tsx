@@ -43,7 +43,6 @@ export function DataTable<Row>(props: Props<Row>) {
           {rows.map((row) => {
             const key = rowKey(row);
             return (
-              // biome-ignore lint/a11y/useKeyWithClickEvents: the first cell holds the link, the row only widens its target
               <tr
                 key={key}
                 data-row={key}

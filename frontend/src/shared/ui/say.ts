@@ -1,18 +1,8 @@
-import { notifications } from "@mantine/notifications";
 import { explain } from "@/api/errors";
+import { show } from "./toast";
 
 /** A short confirmation that does not interrupt. */
-export function say(message: string) {
-  notifications.show({ message, autoClose: 4_000, withBorder: true });
-}
+export const say = (message: string) => show(message);
 
 /** A refusal of something started by one click, where no dialog is open to show it. */
-export function sayError(error: unknown) {
-  notifications.show({
-    title: "This did not work",
-    message: explain(error),
-    color: "red",
-    autoClose: 9_000,
-    withBorder: true,
-  });
-}
+export const sayError = (error: unknown) => show(explain(error), { title: "This did not work", bad: true });

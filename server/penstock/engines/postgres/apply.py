@@ -88,6 +88,7 @@ class Application:
         self._tries = 0
         self._script: Script | None = None
         self._sent = False
+        self._last: Failure | None = None
         self._started = time.monotonic()
 
     async def run(self) -> ApplyResult:
@@ -102,6 +103,7 @@ class Application:
                 return outcome
             if isinstance(outcome, _Uncertain):
                 return await self._prove(outcome)
+            self._last = outcome.failure
             conflicts += outcome.failure.code != LOCK_NOT_AVAILABLE
             if conflicts > _MOST_CONFLICTS:
                 return self._ended("failed", outcome.failure)
@@ -109,9 +111,7 @@ class Application:
             try:
                 await self._patience.pause(backoff(self._tries, first=0.1, most=5.0))
             except Interrupted as error:
-                if error.reason == "canceled":
-                    return self._ended("canceled")
-                return self._ended("failed", replace(outcome.failure, kind="timeout"))
+                return self._ended(*self._interrupted(error))
 
     async def _try_unless_over(self) -> _Outcome:
         try:
@@ -119,7 +119,7 @@ class Application:
             self._tries += 1
             return await self._try()
         except Interrupted as error:
-            return self._ended(*of_interruption(error))
+            return self._ended(*self._interrupted(error))
         except TargetUnavailable as error:
             return self._ended("failed", error.failure)
 
@@ -170,8 +170,7 @@ class Application:
             await self._ask_port()
             return await self._commit(script, row, xid)
         except Interrupted as error:
-            state, interruption = of_interruption(error)
-            return await self._stopped(state, interruption)
+            return await self._stopped(*self._interrupted(error))
         except BROKEN as error:
             return await self._rolled_back(script.failure_of(error))
         except _PortStops as stop:
@@ -186,6 +185,13 @@ class Application:
         finally:
             self._sent = self._sent or script.sent
             await script.close()
+
+    def _interrupted(self, error: Interrupted) -> tuple[ApplyState, Failure | None]:
+        """How it ends; what kept us from finishing in time says more than that time is over."""
+        state, failure = of_interruption(error)
+        if failure is not None and self._last is not None and not error.waited_for:
+            failure = replace(self._last, kind="timeout")
+        return state, failure
 
     async def _ask_port(self) -> None:
         try:

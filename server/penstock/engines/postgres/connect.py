@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -31,7 +32,8 @@ _SETTINGS: Final = {
 }
 _HELLO: Final = """
     SELECT a.backend_start, pg_catalog.to_regclass('penstock.ledger') IS NOT NULL AS has_ledger,
-           pg_catalog.obj_description(pg_catalog.to_regclass('penstock.ledger')::oid, 'pg_class') AS stamp
+           pg_catalog.obj_description(pg_catalog.to_regclass('penstock.ledger')::oid, 'pg_class') AS stamp,
+           current_user AS login, pg_catalog.current_setting('search_path') AS path
     FROM pg_catalog.pg_stat_activity a WHERE a.pid = pg_catalog.pg_backend_pid()
 """
 
@@ -43,6 +45,7 @@ class Link:
     Args:
         started_at: with ``pid`` it names the server's session for good.
         has_ledger, stamp: as of connecting, or of creating it since.
+        search_path: what changes must use instead of the login's own; None when that is fine.
         used: a change ran on it, so it must be reset before the next one.
     """
 
@@ -51,6 +54,7 @@ class Link:
     started_at: datetime
     has_ledger: bool
     stamp: str | None
+    search_path: str | None = None
     used: bool = False
 
     @property
@@ -85,7 +89,9 @@ async def open_link(target: Target) -> Link:
         if row is None:
             raise asyncpg.InterfaceError("the server does not list our own session")
         pid = connection.get_server_pid()
-        return Link(connection, pid, row["backend_start"], row["has_ledger"], row["stamp"])
+        # A login named like our schema would have "$user" put its tables beside the ledger.
+        path = without_user(row["path"]) if row["login"] == "penstock" else None
+        return Link(connection, pid, row["backend_start"], row["has_ledger"], row["stamp"], path)
     except (asyncpg.PostgresError, *GONE, TimeoutError) as error:
         connection.terminate()
         raise TargetUnavailable(connect_failure(target, error)) from error
@@ -105,6 +111,11 @@ def connect_failure(target: Target, error: Exception) -> Failure:
         return Failure("infrastructure", "tls_failed", f"TLS with {where} failed: {error.reason or error}")
     reason = "no answer in time" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
     return Failure("infrastructure", "target_unreachable", f"{where} cannot be reached: {reason}.", retry="connect")
+
+
+def without_user(search_path: str) -> str:
+    """A ``search_path`` setting, as the server spells it, without ``"$user"``."""
+    return re.sub(r'^"\$user"(, *)?|, *"\$user"', "", search_path) or "''"
 
 
 def tls_context(target: Target) -> ssl.SSLContext | str | bool:

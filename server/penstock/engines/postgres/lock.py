@@ -39,6 +39,8 @@ async def begin_locked(
         asyncpg.PostgresError, OSError: as the server and the network do.
     """
     connection = link.connection
+    if link.search_path is not None:
+        settings = f"SET LOCAL search_path = {link.search_path}; {settings}"
     shown: set[int] = set()
     tries = 0
     while True:

@@ -64,7 +64,8 @@ issue = sa.Table(
     json("labels", "{}"),
     ref("author_id", "account.id", index=True),
     ref("last_editor_id", "account.id"),
-    ref("release_id", "release.id"),
+    # Null when every task of an explicit pipeline brings a release of its own.
+    ref("release_id", "release.id", nullable=True),
     sa.Column("revision", sa.Integer, nullable=False, server_default=sa.text("1")),
     created_at(),
     updated_at(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, Literal
 
 from litestar import get, patch, post, put
@@ -10,6 +11,8 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.types import ControllerRouterHandler
 
 from penstock.domain.access.decide import Principal
+from penstock.domain.errors import FieldError, ValidationFailed
+from penstock.domain.pipeline.spec import PipelineSpec, StageSpec, TaskSpec
 from penstock.services.container import Services
 from penstock.services.filing import Targets
 from penstock.services.issues import Filter, NewIssue
@@ -23,6 +26,40 @@ from penstock.web.schemas.common import Page
 _TAGS: Final = ["issues"]
 
 
+def pipeline_from(written: schemas.NewPipeline) -> PipelineSpec:
+    """An explicit pipeline of a request as the services take it.
+
+    Raises:
+        ValidationFailed: both stages and tasks, or neither.
+    """
+    if (written.stages is None) == (written.tasks is None):
+        message = "Give either stages, or tasks that make one stage."
+        raise ValidationFailed(errors=[FieldError("pipeline", message, "stages_or_tasks")], code="stages_or_tasks")
+    if written.stages is None:
+        only = StageSpec("", "", _tasks(written.tasks or []))
+        return PipelineSpec((only,), written.order, implicit=True)
+    stages = tuple(
+        StageSpec(
+            name=s.name,
+            environment=s.environment,
+            tasks=_tasks(s.tasks),
+            needs=tuple(s.needs) if s.needs is not None else None,
+            phase=s.phase,
+            task_order=s.task_order,
+            advance=s.advance,
+        )
+        for s in written.stages
+    )
+    return PipelineSpec(stages, written.order)
+
+
+def _tasks(written: Sequence[schemas.NewTask]) -> tuple[TaskSpec, ...]:
+    return tuple(
+        TaskSpec(instance=t.instance, database=t.database, name=t.name, release_id=t.release, statement=t.statement)
+        for t in written
+    )
+
+
 @post("/issues", opt=needs("issue.create", idempotent=True), tags=_TAGS)
 async def create_issue(
     data: JSONBody[schemas.NewIssue], services: NamedDependency[Services], caller: NamedDependency[Principal]
@@ -33,7 +70,8 @@ async def create_issue(
         title=data.title,
         description=data.description,
         labels=data.labels,
-        targets=Targets(data.targets.databases, data.targets.environments),
+        targets=Targets(data.targets.databases, data.targets.environments) if data.targets is not None else None,
+        pipeline=pipeline_from(data.pipeline) if data.pipeline is not None else None,
         release_id=data.release if isinstance(data.release, int) else None,
         changes=changes_from(data.release.changes) if isinstance(data.release, schemas.IssueRelease) else None,
         statement=data.statement,

@@ -10,6 +10,7 @@ from penstock.web.schemas.common import BlockerOut, Labels, Person, Request, Res
 
 Version = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$(?!\n)")]
 Title = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+DatabaseName = Annotated[str, msgspec.Meta(min_length=1, max_length=63)]
 DatabaseRef = int | Annotated[str, msgspec.Meta(min_length=3, max_length=200)]  # an id or "instance/name"
 
 
@@ -70,6 +71,37 @@ class Targets(Request, kw_only=True):
     environments: Annotated[list[Slug], msgspec.Meta(max_length=100)] | None = None
 
 
+class NewTask(Request, kw_only=True):
+    """One operation of an explicit stage; without release and statement it applies the issue's."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=200)] | None = None
+    type: Literal["database.change"] = "database.change"
+    instance: Slug
+    database: DatabaseName | int
+    release: int | None = None
+    statement: str | None = None
+
+
+class NewStage(Request, kw_only=True):
+    """Stages run in parallel unless ``needs``, ``phase`` or the pipeline's order relates them; their tasks in order."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[^/\s][^/]*$")]
+    environment: Slug
+    tasks: Annotated[list[NewTask], msgspec.Meta(max_length=10_000)]
+    needs: list[str] | None = None
+    phase: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
+    task_order: Literal["sequential", "parallel"] = "sequential"
+    advance: Literal["auto", "manual"] = "auto"
+
+
+class NewPipeline(Request, kw_only=True):
+    """Exactly one of ``stages`` and ``tasks``; tasks alone make one stage, so they share one environment."""
+
+    order: Literal["sequential", "parallel"] = "parallel"
+    stages: Annotated[list[NewStage], msgspec.Meta(max_length=10_000)] | None = None
+    tasks: Annotated[list[NewTask], msgspec.Meta(max_length=10_000)] | None = None
+
+
 class NewIssue(Request, kw_only=True):
     project: Slug
     title: Title
@@ -77,7 +109,8 @@ class NewIssue(Request, kw_only=True):
     labels: Labels = msgspec.field(default_factory=dict)
     release: int | IssueRelease | None = None
     statement: str | None = None
-    targets: Targets
+    targets: Targets | None = None
+    pipeline: NewPipeline | None = None
 
 
 class PatchIssue(Request, kw_only=True):
@@ -189,8 +222,8 @@ class IssueOut(Response, kw_only=True):
     labels: dict[str, str]
     author: Person
     last_editor: Person
-    release: int
-    release_digest: str
+    release: int | None
+    release_digest: str | None
     revision: int
     actions: list[str]  # what the caller may do now: approve, reject, cancel, reopen, edit, comment, hold, resume
     waiting_for: list[str]

@@ -26,7 +26,9 @@ export function CheckStep({ draft, chosen, environments, tiers }: Props) {
                   {s.databases.length} {s.databases.length === 1 ? "database" : "databases"}
                 </span>
               </h3>
-              <p>{s.tier ? tierText(s.tier) : `Rules of tier ${s.environment.tier}.`}</p>
+              <p className={classes.tier}>
+                {s.tier ? tierText(s.tier) : `Rules of tier ${s.environment.tier}.`}
+              </p>
               <p className={classes.names}>
                 {s.databases
                   .slice(0, 6)
