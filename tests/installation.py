@@ -130,7 +130,7 @@ async def installation(metadata_url: str, *, runner: RunnerSettings | None = Non
         try:
             transport = httpx2.ASGITransport(app=app)  # type: ignore[arg-type]  # typed looser than litestar is
             async with (
-                app.lifespan(),
+                _lifespan(app),
                 httpx2.AsyncClient(transport=transport, base_url="http://penstock.test", timeout=120) as client,
             ):
                 answer = await client.post(f"{API}/auth/login", json={"email": EMAIL, "password": PASSWORD})
@@ -140,6 +140,28 @@ async def installation(metadata_url: str, *, runner: RunnerSettings | None = Non
             await supervisor.stop()
     finally:
         await database.close()
+
+
+@asynccontextmanager
+async def _lifespan(app: Litestar) -> AsyncIterator[None]:
+    """The application's lifespan, entered and left by one task: the two halves of a fixture run in different ones."""
+    ready, done = asyncio.Event(), asyncio.Event()
+
+    async def live() -> None:
+        async with app.lifespan():
+            ready.set()
+            await done.wait()
+
+    life = asyncio.create_task(live())
+    waiting = asyncio.create_task(ready.wait())
+    await asyncio.wait([life, waiting], return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    try:
+        if ready.is_set():
+            yield
+    finally:
+        done.set()
+        await life
 
 
 async def rows(url: str, query: str, *args: object) -> list[asyncpg.Record]:

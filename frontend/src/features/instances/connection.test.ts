@@ -70,5 +70,5 @@ test("a new address needs the password again", () => {
 test("a new connection leaves empty fields out", () => {
   const sent = toNew({ ...blank("dev"), slug: "a", host: " h ", engine: "mysql", port: "3306" });
   expect(sent).toMatchObject({ name: null, username: null, password: null, host: "h", port: 3306 });
-  expect(sent.options).toEqual({ max_running_tasks: 4 });
+  expect(sent.options).toEqual({ max_running_tasks: 4, maintenance_database: "postgres" });
 });

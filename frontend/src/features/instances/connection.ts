@@ -66,7 +66,7 @@ export function connectionProblems(c: Connection): Partial<Record<keyof Connecti
 
 const options = (c: Connection) => ({
   max_running_tasks: Number(c.limit),
-  ...(c.engine === "postgres" ? { maintenance_database: c.maintenance.trim() || "postgres" } : {}),
+  maintenance_database: c.maintenance.trim() || "postgres",
 });
 
 export const toNew = (c: Connection): NewInstance => ({

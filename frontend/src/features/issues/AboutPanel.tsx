@@ -28,13 +28,17 @@ export function AboutPanel({ issue }: { issue: IssueOut }) {
         <dd>
           <TimeAgo iso={issue.updated_at} />
         </dd>
-        <dt>Release</dt>
-        <dd>
-          #{issue.release}{" "}
-          <span className="mono" title={issue.release_digest}>
-            {issue.release_digest.replace("sha256:", "").slice(0, 10)}
-          </span>
-        </dd>
+        {issue.release !== null && issue.release_digest !== null && (
+          <>
+            <dt>Release</dt>
+            <dd>
+              #{issue.release}{" "}
+              <span className="mono" title={issue.release_digest}>
+                {issue.release_digest.replace("sha256:", "").slice(0, 10)}
+              </span>
+            </dd>
+          </>
+        )}
         {labels.length > 0 && (
           <>
             <dt>Labels</dt>

@@ -11,7 +11,7 @@ import { failureMark } from "./failureMark";
 
 const SqlView = lazy(() => import("@/features/sql/SqlView").then((m) => ({ default: m.SqlView })));
 
-type Props = { issue: IssueOut; task: number | undefined; onEdit: () => void };
+type Props = { issue: IssueOut; release: number; task: number | undefined; onEdit: () => void };
 
 function Changes({ changes, task }: { changes: ChangeOut[]; task: TaskOut | undefined }) {
   const mark = task ? failureMark(task, changes) : null;
@@ -61,8 +61,8 @@ function Changes({ changes, task }: { changes: ChangeOut[]; task: TaskOut | unde
 }
 
 /** The SQL that was approved and runs, with the failing line of the task that is looked at marked in it. */
-export function ChangePanel({ issue, task: taskId, onEdit }: Props) {
-  const release = useQuery(releaseQuery(issue.release));
+export function ChangePanel({ issue, release: releaseId, task: taskId, onEdit }: Props) {
+  const release = useQuery(releaseQuery(releaseId));
   const task = useQuery({ ...taskQuery(taskId ?? 0), enabled: taskId !== undefined });
   return (
     <Panel

@@ -10,12 +10,12 @@ import { say } from "@/shared/ui/say";
 import { ChangesEditor } from "./ChangesEditor";
 import { type DraftChange, emptyDraft, missing } from "./draft";
 
-type Props = { issue: IssueOut; onClose: () => void; onSaved: (issue: IssueOut) => void };
+type Props = { issue: IssueOut; releaseId: number; onClose: () => void; onSaved: (issue: IssueOut) => void };
 
 const toDraft = (release: ReleaseOut): DraftChange[] =>
   release.changes.map((c, i) => ({ key: i + 1, version: c.version, name: c.name, statement: c.statement }));
 
-function Editor({ issue, release, onClose, onSaved }: Props & { release: ReleaseOut }) {
+function Editor({ issue, release, onClose, onSaved }: Omit<Props, "releaseId"> & { release: ReleaseOut }) {
   const client = useQueryClient();
   const [draft, setDraft] = useState(() => toDraft(release));
   const [asked, setAsked] = useState(false);
@@ -71,7 +71,7 @@ function Editor({ issue, release, onClose, onSaved }: Props & { release: Release
 
 /** Editing the SQL of a change that has not been applied yet. */
 export function EditSqlDialog(props: Props) {
-  const release = useQuery(releaseQuery(props.issue.release));
+  const release = useQuery(releaseQuery(props.releaseId));
   return (
     <Modal
       opened

@@ -41,7 +41,8 @@ export function IssueActions(props: Props) {
     say("Link copied.");
   };
   const menu = [
-    can("edit") && { id: "edit-sql", label: "Edit SQL…", icon: Pencil, run: onEditSql },
+    can("edit") &&
+      issue.release !== null && { id: "edit-sql", label: "Edit SQL…", icon: Pencil, run: onEditSql },
     can("edit") && { id: "edit-text", label: "Edit title and description…", icon: Type, run: onEditText },
     can("hold") && { id: "hold", label: "Put on hold…", icon: Pause, run: () => onDialog({ kind: "hold" }) },
     can("resume") && { id: "resume", label: "Resume…", icon: Play, run: () => onDialog({ kind: "resume" }) },

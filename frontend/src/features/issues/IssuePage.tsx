@@ -91,7 +91,14 @@ function Issue({ issue }: { issue: IssueOut }) {
               }
             />
           )}
-          <ChangePanel issue={issue} task={shown} onEdit={() => setEditing("sql")} />
+          {issue.release !== null && (
+            <ChangePanel
+              issue={issue}
+              release={issue.release}
+              task={shown}
+              onEdit={() => setEditing("sql")}
+            />
+          )}
           <ActivityPanel issue={issue.id} canComment={issue.actions.includes("comment")} />
         </Stack>
         <Stack gap="md" component="aside" aria-label="Approvals and facts">
@@ -103,9 +110,10 @@ function Issue({ issue }: { issue: IssueOut }) {
 
       <Suspense>
         {editing === "text" && <EditTextDialog issue={issue} onClose={() => setEditing(null)} />}
-        {editing === "sql" && (
+        {editing === "sql" && issue.release !== null && (
           <EditSqlDialog
             issue={issue}
+            releaseId={issue.release}
             onClose={() => setEditing(null)}
             onSaved={(fresh) => setSeen(look(fresh))}
           />

@@ -48,7 +48,9 @@ export function StaleNotice({ issue, seen, changed, onLooked }: Props) {
           I have looked at it
         </Button>
       </div>
-      {open && <Diff before={seen.release} after={issue.release} />}
+      {open && seen.release !== null && issue.release !== null && (
+        <Diff before={seen.release} after={issue.release} />
+      )}
     </section>
   );
 }

@@ -44,7 +44,7 @@ test("a search finds by instance, name and label, and never offers what vanished
 });
 
 test("a tier in words", () => {
-  expect(stepText({ any_of: [{ role: "project:owner" }, { role: "workspace:dba" }] })).toBe(
+  expect(stepText({ any_of: [{ role: "project:owner" }, { role: "workspace:dba" }], count: 1 })).toBe(
     "project owner or DBA",
   );
   expect(tierText(critical)).toBe(

@@ -1,7 +1,12 @@
 /** What the reader has looked at: an approval names exactly this, never what came in since. */
 import type { IssueOut } from "@/api/types";
 
-export type Seen = { issue: number; revision: number; release: number; digests: Record<string, string> };
+export type Seen = {
+  issue: number;
+  revision: number;
+  release: number | null;
+  digests: Record<string, string>;
+};
 
 export const look = (issue: Pick<IssueOut, "id" | "revision" | "release" | "pipeline">): Seen => ({
   issue: issue.id,

@@ -1,0 +1,4 @@
+DROP VIEW reorder_suggestions;
+
+ALTER TABLE inventory
+    DROP COLUMN reorder_level;

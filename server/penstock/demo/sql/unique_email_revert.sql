@@ -1,0 +1,3 @@
+CREATE INDEX customers_email_idx ON customers (email);
+
+DROP INDEX customers_email_key;
