@@ -9,7 +9,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 import asyncpg
@@ -53,7 +53,6 @@ class Installation:
     project: str = "shop"
     environment: str = "dev"
     instance: str = "target"
-    _known: dict[str, int] = field(default_factory=dict)
 
     async def call(self, method: str, path: str, **body: Any) -> dict[str, Any]:
         """Call the API with a JSON body and return what it answers.
@@ -104,8 +103,7 @@ class Installation:
             found = await self.call("GET", f"/pipelines/{pipeline_id}")
             return found if found["result"] in ENDED else None
 
-        found = await eventually(look, timeout, every=0.05, message=f"pipeline {pipeline_id} ends")
-        assert found is not None
+        found: dict[str, Any] = await eventually(look, timeout, every=0.05, message=f"pipeline {pipeline_id} ends")
         return found
 
     async def explain(self, pipeline_id: int) -> str:
@@ -120,9 +118,7 @@ async def installation(metadata_url: str, *, runner: RunnerSettings | None = Non
     database = Database(metadata_url)
     try:
         deployment = await first_start.ensure(database)
-        services = Services.build(
-            database, Keyring([b"k" * 32]), engine_for=engine_for, file_sync=file_sync_pipeline
-        )
+        services = Services.build(database, Keyring([b"k" * 32]), engine_for=engine_for, file_sync=file_sync_pipeline)
         await services.accounts.create_first_admin(EMAIL, "Ada", PASSWORD)
         supervisor = Supervisor(database, services.targets, engine_for, deployment, runner or RunnerSettings())
         app = create_app(services)

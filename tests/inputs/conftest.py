@@ -30,9 +30,7 @@ def twins(session_runner: asyncio.Runner, postgres_server: PostgresServer) -> It
 
 
 @pytest.fixture
-async def penstock(
-    twins: Twins, metadata_url: str, postgres_server: PostgresServer
-) -> AsyncIterator[Installation]:
+async def penstock(twins: Twins, metadata_url: str, postgres_server: PostgresServer) -> AsyncIterator[Installation]:
     """A running Penstock whose project has the first twin; it stops before the databases go."""
     async with installation(metadata_url) as running:
         await running.register(postgres_server)

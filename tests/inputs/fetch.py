@@ -56,7 +56,8 @@ def bring(history: History, npm: list[str]) -> str:
         return f"{len(history.scripts())} files are there"
     with tempfile.TemporaryDirectory(prefix="penstock-inputs-") as directory:
         archive = download(history, Path(directory), npm)
-        if history.archive is not None and (found := hashlib.sha256(archive.read_bytes()).hexdigest()) != history.archive:
+        found = hashlib.sha256(archive.read_bytes()).hexdigest()
+        if history.archive not in (None, found):
             raise FetchFailed(f"the archive's sha-256 is {found}, pinned is {history.archive}")
         package = Path(directory, "package")
         extract(archive, package)
@@ -88,15 +89,20 @@ def apt_version(name: str, version: str) -> str:
     """The package with the newest of the distribution's revisions of a version. Raises `FetchFailed`."""
     if shutil.which("apt-get") is None:
         raise FetchFailed("it is a package of Debian, and there is no apt-get here")
-    for again in (False, True):
-        if again:
-            run(["apt-get", "update", "--quiet"], Path.cwd())
-        listed = subprocess.run(["apt-cache", "madison", name], capture_output=True, text=True, check=False).stdout
-        offered = [line.split("|")[1].strip() for line in listed.splitlines() if line.count("|") >= 2]
-        for revision in offered:
-            if revision.rpartition("-")[0] == version:
-                return f"{name}={revision}"
+    offered = apt_revisions(name)
+    if not offered:
+        run(["apt-get", "update", "--quiet"], Path.cwd())
+        offered = apt_revisions(name)
+    for revision in offered:
+        if revision.rpartition("-")[0] == version:
+            return f"{name}={revision}"
     raise FetchFailed(f"the distribution offers {', '.join(offered) or 'none'}, pinned is {version}")
+
+
+def apt_revisions(name: str) -> list[str]:
+    """The versions that the distribution offers, newest first; none before its lists were fetched."""
+    listed = subprocess.run(["apt-cache", "madison", name], capture_output=True, text=True, check=False).stdout
+    return [line.split("|")[1].strip() for line in listed.splitlines() if line.count("|") >= 2]
 
 
 def extract(archive: Path, into: Path) -> None:
@@ -107,7 +113,7 @@ def extract(archive: Path, into: Path) -> None:
             wheel.extractall(into, [name for name in wheel.namelist() if "/sql" in name or "/schema/" in name])
     elif archive.suffix == ".tgz":
         with tarfile.open(archive) as tar:
-            tar.extractall(into, filter="data")
+            tar.extractall(into, filter="data")  # the filter refuses what would leave the folder
     else:
         run(["dpkg-deb", "--extract", str(archive), str(into)], into)
 

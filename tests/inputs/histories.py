@@ -31,6 +31,11 @@ class Script:
     version: str
     text: str
 
+    @property
+    def controls_transactions(self) -> bool:
+        """It has BEGIN or COMMIT lines of its own."""
+        return _TRANSACTION_CONTROL.search(self.text) is not None
+
     def without_transaction_control(self) -> Script:
         """The same script with its own BEGIN and COMMIT lines emptied, so that line numbers stay."""
         return Script(self.version, _TRANSACTION_CONTROL.sub("", self.text))
@@ -65,10 +70,7 @@ class History:
         Raises:
             NotFetched: it is not there, or not what is pinned; the message says which command fetches it.
         """
-        found = [
-            Script(path.stem, path.read_text(encoding="utf-8"))
-            for path in sorted(self.folder().glob("*.sql"))
-        ]
+        found = [Script(path.stem, path.read_text(encoding="utf-8")) for path in sorted(self.folder().glob("*.sql"))]
         if not found:
             raise NotFetched(f"{self.name} {self.version} is not in {cache()}: run python tests/inputs/fetch.py")
         if fingerprint(found) != self.texts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -34,6 +35,14 @@ def issue(twins: Twins, scripts: Sequence[Script]) -> dict[str, object]:
     }
 
 
+async def applied(penstock: Installation, twins: Twins, scripts: Sequence[Script]) -> dict[str, Any]:
+    """File the scripts and return their pipeline when it has succeeded."""
+    filed = await penstock.call("POST", "/issues", **issue(twins, scripts))
+    pipeline = await penstock.ended(filed["pipeline"]["id"])
+    assert pipeline["result"] == "succeeded", await penstock.explain(pipeline["id"])
+    return pipeline
+
+
 @pytest.mark.parametrize("history", histories())
 def test_every_file_is_there_and_cut_into_statements(history: History) -> None:
     scripts = history.scripts()
@@ -48,10 +57,8 @@ async def test_a_history_becomes_the_same_schema_as_by_psql(
 ) -> None:
     scripts = [script.without_transaction_control() for script in history.scripts()]
 
-    filed = await penstock.call("POST", "/issues", **issue(twins, scripts))
-    pipeline = await penstock.ended(filed["pipeline"]["id"])
+    await applied(penstock, twins, scripts)
 
-    assert pipeline["result"] == "succeeded", await penstock.explain(pipeline["id"])
     ledger = await rows(postgres_server.url(twins.by_penstock), LEDGER)
     assert [row["version"] for row in ledger] == [script.version for script in scripts]
     await by_psql(postgres_server, twins.by_psql, history.scripts())
@@ -75,12 +82,11 @@ async def test_a_history_filed_again_is_found_applied(
     penstock: Installation, twins: Twins, postgres_server: PostgresServer
 ) -> None:
     scripts = GRAPHILE.scripts()
-    for _ in range(2):
-        filed = await penstock.call("POST", "/issues", **issue(twins, scripts))
-        pipeline = await penstock.ended(filed["pipeline"]["id"])
-        assert pipeline["result"] == "succeeded", await penstock.explain(pipeline["id"])
+    await applied(penstock, twins, scripts)
 
-    tasks = await penstock.call("GET", f"/pipelines/{pipeline['id']}/tasks")
+    again = await applied(penstock, twins, scripts)
+
+    tasks = await penstock.call("GET", f"/pipelines/{again['id']}/tasks")
     task = await penstock.call("GET", f"/tasks/{tasks['items'][0]['id']}")
 
     assert {change["state"] for change in task["changes"]} == {"already_applied"}

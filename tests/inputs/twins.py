@@ -7,7 +7,7 @@ import importlib.util
 import os
 import re
 import shutil
-import subprocess
+from asyncio.subprocess import PIPE
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -21,17 +21,20 @@ _RANDOM: Final = re.compile(r"^\\(?:un)?restrict .*$\n?", re.MULTILINE)
 
 
 async def by_psql(server: PostgresServer, database: str, scripts: Sequence[Script]) -> None:
-    """Apply scripts the way their authors do; the first error ends it."""
+    """Apply scripts the way their authors do, each in one transaction; the first error ends it."""
     psql = await program("psql", server)
-    for script in scripts:
-        await _run(server, [psql, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", database], script.text, script.version)
+    whole = "".join(
+        f"{script.text}\n" if script.controls_transactions else f"BEGIN;\n{script.text}\nCOMMIT;\n"
+        for script in scripts
+    )
+    await _run(server, [psql, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", database], whole)
 
 
 async def schema_of(server: PostgresServer, database: str) -> str:
     """The schema of a database without owners, privileges and Penstock's own ledger."""
     pg_dump = await program("pg_dump", server)
     dump = [pg_dump, "-s", "-O", "-x", "--exclude-schema=penstock", "-d", database]
-    return _RANDOM.sub("", await _run(server, dump, "", "pg_dump"))
+    return _RANDOM.sub("", await _run(server, dump))
 
 
 async def program(name: str, server: PostgresServer) -> str:
@@ -39,7 +42,7 @@ async def program(name: str, server: PostgresServer) -> str:
     [asked] = await rows(server.url(), "SHOW server_version_num")
     major = int(asked["server_version_num"]) // 10_000
     for found in _programs(name):
-        said = subprocess.run([found, "--version"], capture_output=True, text=True, check=True).stdout
+        said = await _run(server, [found, "--version"])
         if (number := re.search(r"\) (\d+)", said)) and int(number[1]) >= major:
             return found
     raise FileNotFoundError(f"There is no {name} for PostgreSQL {major} here: install its client programs")
@@ -52,7 +55,7 @@ def _programs(name: str) -> Iterator[str]:
         yield from map(str, Path(carried.origin).parent.glob(f"*/bin/{name}"))
 
 
-async def _run(server: PostgresServer, command: list[str], text: str, what: str) -> str:
+async def _run(server: PostgresServer, command: list[str], text: str = "") -> str:
     environment = os.environ | {
         "PGHOST": server.host,
         "PGPORT": str(server.port),
@@ -62,11 +65,11 @@ async def _run(server: PostgresServer, command: list[str], text: str, what: str)
     }
     process = await asyncio.create_subprocess_exec(
         *command,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=PIPE,
         env=environment,
     )
     out, errors = await process.communicate(text.encode())
-    assert process.returncode == 0, f"{what}: {errors.decode()[:2000]}"
+    assert process.returncode == 0, errors.decode()[:2000]
     return out.decode()

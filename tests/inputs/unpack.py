@@ -72,11 +72,7 @@ def _synapse(package: Path) -> Iterator[tuple[str, str]]:
         path = schema / part / "full_schemas" / str(_SYNAPSE_BASE) / "full.sql.postgres"
         yield f"{_SYNAPSE_BASE}-{part}", _synapse_text(path)
     for version in range(_SYNAPSE_BASE + 1, _SYNAPSE_LAST + 1):
-        paths = [
-            path
-            for path in schema.glob(f"*/delta/{version}/*")
-            if path.name.endswith((".sql", ".sql.postgres"))
-        ]
+        paths = [path for path in schema.glob(f"*/delta/{version}/*") if path.name.endswith((".sql", ".sql.postgres"))]
         for path in sorted(paths, key=lambda path: (path.name, str(path))):
             yield f"{version}-{path.parents[2].name}-{path.name.split('.sql')[0]}", _synapse_text(path)
 

@@ -21,7 +21,7 @@ from penstock.store.database import Database
 
 log = structlog.get_logger(__name__)
 
-Answer = Callable[[float, Mapping[int, bool], frozenset[int]], None]
+Answer = Callable[[float, Mapping[int, bool], Mapping[int, bytes]], None]
 
 
 class Heartbeat:
@@ -30,7 +30,8 @@ class Heartbeat:
     Args:
         url: of the metadata database.
         held: returns task id -> lease of everything the runner works on; called from the thread.
-        answer: called in the thread with (monotonic time before the beat, task id -> cancel asked, ids that were sent).
+        answer: called in the thread with (monotonic time before the beat, task id -> cancel asked, the leases that
+            were asked for).
     """
 
     def __init__(
@@ -75,7 +76,7 @@ class Heartbeat:
 
                     async with asyncio.timeout(self._beat_seconds):
                         ours = await database.run(work)
-                    self._answer(began, ours, frozenset(held))
+                    self._answer(began, ours, held)
                     last = time.monotonic()
                 except (DBAPIError, OSError, TimeoutError) as error:
                     log.warning("heartbeat_failed", error=type(error).__name__)

@@ -1,10 +1,15 @@
-"""Stores what a run logs while it runs, in batches: at most four writes a second, however chatty the script."""
+"""Stores what a run logs while it runs, in batches: at most four writes a second, however chatty the script.
+
+A line is kept until it is stored; while the metadata database does not answer, lines gather.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from typing import Final
 
+import structlog
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock.runtime.port import TaskPort
@@ -12,7 +17,10 @@ from penstock.store import runs
 from penstock.store.database import Database
 
 INTERVAL: Final = 0.25
+RETRY: Final = 2.0
 BATCH: Final = 500
+
+log = structlog.get_logger(__name__)
 
 
 async def keep(database: Database, port: TaskPort) -> None:
@@ -20,15 +28,20 @@ async def keep(database: Database, port: TaskPort) -> None:
     while True:
         await port.dirty.wait()
         await asyncio.sleep(INTERVAL)
-        if not await flush(database, port):
-            return
+        try:
+            if not await flush(database, port):
+                return
+        except (DBAPIError, OSError) as error:
+            log.warning("log_write_failed", error=repr(error)[:200])
+            port.dirty.set()
+            await asyncio.sleep(RETRY)
 
 
 async def flush(database: Database, port: TaskPort) -> bool:
     """Store all lines that are there; False when the lease is lost."""
     port.dirty.clear()
     while True:
-        lines = port.drain(BATCH)
+        lines = port.unstored(BATCH)
         progress, waiting = port.progress_text, port.waiting
 
         async def work(
@@ -42,5 +55,6 @@ async def flush(database: Database, port: TaskPort) -> bool:
         if not await database.run(work):
             port.lose()
             return False
+        port.stored(lines)
         if not port.has_lines:
             return True

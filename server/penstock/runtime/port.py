@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import itertools
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -17,8 +18,6 @@ from penstock.store.database import Database
 
 MAX_LINES: Final = 100_000
 MAX_LINE: Final = 10_000
-# A statement is not begun in the last moments of a lease: the heartbeat may be late.
-MARGIN_SECONDS: Final = 2.0
 _LEVELS: Final = {"notice": "info"}
 
 
@@ -33,15 +32,25 @@ class TaskPort:
 
     Args:
         lease_until: on the clock of ``time.monotonic``; the heartbeat moves it.
-        deadline: likewise; when the task must have ended.
+        margin: seconds before the end of a lease in which no statement is begun: the clock may be read too late.
+        deadline: like ``lease_until``; when the task must have ended.
     """
 
-    def __init__(self, database: Database, claimed: queue.Claimed, *, lease_until: float, deadline: float) -> None:
+    def __init__(
+        self,
+        database: Database,
+        claimed: queue.Claimed,
+        *,
+        lease_until: float,
+        margin: float,
+        deadline: float,
+    ) -> None:
         self.claimed = claimed
         self.cancel_requested = asyncio.Event()
         self.cancel_reason: Literal["person", "drain"] | None = None
         self.deadline = deadline
         self.lease_until = lease_until
+        self._margin = margin
         self.sent = False
         self.progress_text: str | None = None
         self.waiting: tuple[str, ...] = ()
@@ -65,7 +74,7 @@ class TaskPort:
     @property
     def lost(self) -> bool:
         """The lease is known to be lost, or may have run out by our own clock."""
-        return self._lost or time.monotonic() >= self.lease_until - MARGIN_SECONDS
+        return self._lost or time.monotonic() >= self.lease_until - self._margin
 
     async def still_mine(self) -> None:
         """Ask the metadata database for lease and, before anything was sent, for the permit.
@@ -118,9 +127,14 @@ class TaskPort:
             self.waiting = waiting
             self.dirty.set()
 
-    def drain(self, most: int) -> list[runs.Line]:
-        """Take up to ``most`` lines that are not stored yet."""
-        return [self._lines.popleft() for _ in range(min(most, len(self._lines)))]
+    def unstored(self, most: int) -> list[runs.Line]:
+        """Up to ``most`` lines that are not stored yet; `stored` says that they are."""
+        return list(itertools.islice(self._lines, most))
+
+    def stored(self, lines: Sequence[runs.Line]) -> None:
+        """Forget lines that are stored."""
+        while lines and self._lines and self._lines[0].seq <= lines[-1].seq:
+            self._lines.popleft()
 
     @property
     def has_lines(self) -> bool:

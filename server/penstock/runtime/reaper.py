@@ -15,7 +15,6 @@ from penstock.store.database import Database
 log = structlog.get_logger(__name__)
 
 BATCH = 100
-SWEEP_SECONDS = 10.0
 
 
 class Reaper:
@@ -31,12 +30,12 @@ class Reaper:
         self._lease_seconds = lease_seconds
         self._not_before = time.monotonic() + lease_seconds
         self._last_round = time.monotonic()
-        self._next_sweep = 0.0
+        self._swept: tasks.Swept | None = None
 
     async def round(self) -> bool:
         """Returns whether a full batch was found."""
         now = time.monotonic()
-        await self._sweep(now)
+        await self._sweep()
         if now - self._last_round > self._lease_seconds:
             self._not_before = now + self._lease_seconds
         async with self._database.connect() as conn:
@@ -49,21 +48,19 @@ class Reaper:
             async def work(conn: AsyncConnection, pipeline_id: int = pipeline_id, ids: list[int] = task_ids) -> int:
                 progress = await Progress.lock(conn, pipeline_id)
                 moved = await queue.rescue(conn, ids)
-                if progress.head.status != "open":
-                    await tasks.move(conn, "waiting", tasks.with_ids([m.id for m in moved]), sources=("ready",))
+                if moved:
+                    await progress.advance()  # a gate may have closed while it was at work
                 await progress.finish(touched=bool(moved))
                 return len(moved)
 
             rescued = await self._database.run(work)
             metrics.rescued.inc(rescued)
-            log.warning("tasks_rescued", pipeline=pipeline_id, tasks=rescued)
+            if rescued:
+                log.warning("tasks_rescued", pipeline=pipeline_id, tasks=rescued)
         return sum(map(len, found.values())) == BATCH
 
-    async def _sweep(self, now: float) -> None:
-        if now < self._next_sweep:
-            return
-        self._next_sweep = now + SWEEP_SECONDS
-        _, repaired = await self._database.run(tasks.sweep)
-        if repaired:
+    async def _sweep(self) -> None:
+        before, self._swept = self._swept, await self._database.run(tasks.sweep)
+        if repaired := self._swept.forgotten(before):
             metrics.slot_repairs.inc(repaired)
             log.error("slots_repaired", instances=repaired)

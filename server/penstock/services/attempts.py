@@ -9,9 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock.domain import events
 from penstock.services.progress import Progress, task_ended
-from penstock.store import queue, runs, tasks
+from penstock.store import queue, runs
 from penstock.store.database import Database
-from penstock.store.tables.pipelines import task
 
 
 class Attempts:
@@ -33,9 +32,11 @@ class Attempts:
             started = {m.id for m in moved}
             left = [c for c in claims if c.id not in started]
             given_back = await runs.give_back(conn, left) if left else []
+            canceled = await runs.cancel_unsent(conn, left) if left else []
             for m in moved:
                 progress.event(events.TASK_START, task=m.id, name=m.name, attempt=m.attempt)
-            if given_back:
+            task_ended(progress, canceled, outcome="canceled")
+            if given_back or canceled:
                 await progress.advance()
             await progress.finish()
             return started
@@ -45,9 +46,8 @@ class Attempts:
     async def end(self, pipeline_id: int, ends: Sequence[runs.End]) -> set[int]:
         """Write how attempts ended, announce it, and let the pipeline go on.
 
-        The cost of one finished task does not depend on how many tasks its pipeline has: only the end of a stage, or
-        a task
-        of a sequential one, has the gates asked again.
+        The cost of one finished task does not depend on how many tasks its pipeline has: only the end of a stage, a task
+        of a sequential one, or an attempt that is to be made again, has the gates asked again.
 
         Returns:
             Ids of the tasks about which we had the right to say so.
@@ -59,12 +59,10 @@ class Attempts:
             for end, moved in written:
                 if end.to != "ready":
                     data = {"failure": end.failure} if end.failure else {}
-                    task_ended(progress, [moved], outcome=end.to, data=data)
-            again = [m.id for e, m in written if e.to == "ready"]
-            if again and progress.head.status != "open":
-                await tasks.move(conn, "waiting", task.c.id.in_(again), sources=("ready",))
+                    task_ended(progress, [moved], outcome=end.to, **data)
+            again = any(e.to == "ready" for e, _ in written)
             touched = await runs.stages_touched(conn, sorted({m.stage_id for _, m in written}))
-            if any(s.over or s.sequential for s in touched):
+            if again or any(s.over or s.sequential for s in touched):
                 await progress.advance()
             await progress.finish()
             return {m.id for _, m in written}

@@ -19,7 +19,7 @@ from penstock.services import schedules
 from penstock.services.secrets import Keyring
 from penstock.services.targets import PASSWORD, CredentialsMissing, Targets, secret_context
 from penstock.services.versions import check_version
-from penstock.store import environments, instances
+from penstock.store import environments, instances, tasks
 from penstock.store.database import Database
 from penstock.store.records import audit
 from penstock.store.rows import Cut, Record, Slice
@@ -129,6 +129,9 @@ class Instances:
             if moved:
                 values["identity"] = None  # read again at the next sync: it may be another server
             await instances.update(conn, locked["id"], values)
+            if "options" in changes:  # there may be more room than before
+                await tasks.lock_slots(conn, [locked["id"]])
+                await tasks.promote(conn, [locked["id"]])
             if password is not None:
                 await self._seal(conn, locked["id"], password)
             data = {**changes, **({"password": "set"} if password is not None else {})}

@@ -64,6 +64,11 @@ def has_work(stage: pipelines.Stage) -> bool:
     return bool(stage.counts["waiting"] or stage.counts["ready"] or stage.counts["skipped"])
 
 
+def is_live(stage: pipelines.Stage) -> bool:
+    """The gates' answer matters still: something may start, or start again after an attempt that came to nothing."""
+    return has_work(stage) or not stage_ended(stage.counts)
+
+
 @dataclass(slots=True)
 class _Event:
     type: str
@@ -124,7 +129,7 @@ class Progress:
         while True:
             moved = False
             for stage in self.pipeline.stages:
-                if has_work(stage) and await self._advance_stage(stage):
+                if is_live(stage) and await self._advance_stage(stage):
                     moved = True
                     await self.reload()
             if not moved:
@@ -166,13 +171,15 @@ class Progress:
             now = {(b.gate, b.code, b.message) for b in answer.blockers}
             if stage.permit is not None or before != now:
                 await pipelines.set_permit(self.conn, stage.id, None, answer.blockers)
-            if stage.permit is not None:
+            if stage.counts["ready"]:
                 await tasks.move(self.conn, "waiting", task.c.stage_id == stage.id, sources=("ready",))
+            if stage.permit is not None:
                 self.event(events.STAGE_CLOSED, stage=stage.name, blockers=[b.gate for b in answer.blockers])
             asked = ("approval", "required")
             if asked in {(g, c) for g, c, _ in now} - {(g, c) for g, c, _ in before}:
                 self.event(events.APPROVAL_REQUESTED, stage=stage.name)
-        await pipelines.set_wake(self.conn, stage.id, answer.wake_at)
+        if answer.wake_at is not None:
+            await pipelines.set_wake(self.conn, stage.id, answer.wake_at)
 
     async def _in_order(self, stage: pipelines.Stage, *, is_open: bool) -> bool:
         """Sequential stage: one task after the other; the first that fails makes the rest skipped."""
@@ -217,15 +224,19 @@ class Progress:
         current = self.pipeline
         ended = all(stage_ended(s.counts) for s in current.stages)
         values: dict[str, Any] = {}
-        if ended and not current.ended:
-            passed = all(stage_passes(s.counts) for s in current.stages)
+        passed = ended and all(stage_passes(s.counts) for s in current.stages)
+        done = passed and current.status == "open"
+        attempt = current.attempt
+        if current.ended and (done or not ended):
+            # A retry, or a skip by which everything passes: whoever heard of the failure hears of what came of it.
+            attempt += 1
+            values |= {"ended": ended, "attempt": attempt}
+            self.event(events.PIPELINE_START, attempt=attempt)
+        if ended and (done or not current.ended):
             values["ended"] = True
-            self.event(events.PIPELINE_SUCCESS if passed else events.PIPELINE_FAIL, attempt=current.attempt)
-            self.event(events.PIPELINE_COMPLETE, attempt=current.attempt)
-        elif not ended and current.ended:
-            values |= {"ended": False, "attempt": current.attempt + 1}
-            self.event(events.PIPELINE_START, attempt=current.attempt + 1)
-        if ended and current.status == "open" and all(stage_passes(s.counts) for s in current.stages):
+            self.event(events.PIPELINE_SUCCESS if passed else events.PIPELINE_FAIL, attempt=attempt)
+            self.event(events.PIPELINE_COMPLETE, attempt=attempt)
+        if done:
             values["status"] = "done"  # the issue's status follows by its foreign key
         if values:
             await self.conn.execute(sa.update(pipeline_table).where(pipeline_table.c.id == current.id).values(values))
@@ -270,7 +281,7 @@ def task_ended(
 ) -> None:
     """Announce how tasks ended: exactly the events of the model, COMPLETE last."""
     for m in moved:
-        about = {"task": m.id, "name": m.name, "attempt": m.attempt, **(data or {})}
+        about = {"task": m.id, "name": m.name, "attempt": m.attempt, **data}
         if outcome == "succeeded":
             progress.event(events.TASK_SUCCESS, actor_id=actor_id, **about)
         elif outcome == "failed":

@@ -55,7 +55,7 @@ class Rollout:
                 .where(pipeline_table.c.id == pipeline_id)
                 .values(held_at=sa.func.now(), held_by=principal.id, held_reason=reason)
             )
-            progress.event(events.PIPELINE_HELD, actor_id=principal.id, data={"reason": reason})
+            progress.event(events.PIPELINE_HELD, actor_id=principal.id, reason=reason)
             await progress.advance()
             await progress.finish()
             await audit(conn, principal.id, "pipeline.hold", f"pipeline:{pipeline_id}", {"reason": reason})
@@ -198,7 +198,7 @@ class Rollout:
             )
             if not moved:
                 raise InvalidTransition("Only a task that waits, failed or was canceled can be skipped.")
-            task_ended(progress, moved, outcome="skipped", actor_id=principal.id, data={"reason": reason})
+            task_ended(progress, moved, outcome="skipped", actor_id=principal.id, reason=reason)
             await progress.advance()
             await progress.finish()
             await audit(conn, principal.id, "task.skip", f"task:{task_id}", {"reason": reason})

@@ -131,7 +131,7 @@ async def add(conn: AsyncConnection, values: Mapping[str, Any]) -> int:
 
 
 async def _times(conn: AsyncConnection, cron: str, time_zone: str, jitter: int) -> dict[str, dt.datetime]:
-    now = await conn.scalar(sa.select(sa.func.now()))
+    now: dt.datetime = (await conn.execute(sa.select(sa.func.now()))).scalar_one()
     schedule.check(cron, time_zone, now)
     slot = schedule.next_slot(cron, time_zone, now)
     return {"next_slot": slot, "next_at": slot + dt.timedelta(seconds=jitter)}

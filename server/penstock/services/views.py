@@ -370,7 +370,7 @@ async def _task_blockers(conn: AsyncConnection, principal: Principal, row: Recor
         return [blocker(Blocker("lock", "waiting", f"Waits in the database for {names}.", tuple(row["waiting_on"])))]
     if row["status"] != "ready" or row["claimable"]:
         return []
-    if row["failure"] and row["failure"].get("kind") == "infrastructure":
+    if row["failure"] and row["failure"].get("kind") in ("infrastructure", "outcome_unknown"):
         message = f"{row['instance']} cannot be reached: {row['failure']['message']}"
         at = row["run_at"].isoformat().replace("+00:00", "Z")
         return [blocker(Blocker("target-unreachable", "retrying", message, (f"instance:{row['instance']}",), at))]

@@ -234,9 +234,13 @@ async def set_permit(
     )
 
 
-async def set_wake(conn: AsyncConnection, stage_id: int, at: dt.datetime | None) -> None:
-    """Say when the gates' answer for a stage can next change by itself."""
-    await conn.execute(sa.update(stage).where(stage.c.id == stage_id).values(wake_at=at))
+async def set_wake(conn: AsyncConnection, stage_id: int, at: dt.datetime) -> None:
+    """Say when the gates' answer for a stage can next change by itself.
+
+    An earlier wake-up stays: it may be that of a tier or environment that changed after our gates were asked.
+    """
+    earliest = sa.func.least(stage.c.wake_at, at)
+    await conn.execute(sa.update(stage).where(stage.c.id == stage_id).values(wake_at=earliest))
 
 
 async def due(conn: AsyncConnection, limit: int) -> list[int]:

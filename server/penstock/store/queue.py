@@ -331,7 +331,11 @@ async def rescue(conn: AsyncConnection, task_ids: Sequence[int]) -> list[tasks.M
         task.c.id.in_(task_ids),
         task.c.lease_until < sa.func.statement_timestamp(),
         sources=("scheduled", "running"),
-        values={"rescues": task.c.rescues + 1, "run_at": sa.func.statement_timestamp()},
+        values={
+            "rescues": task.c.rescues + 1,
+            "run_at": sa.func.statement_timestamp(),
+            "sent": task.c.sent | (task.c.status == "running"),  # nobody can say that it was not
+        },
     )
     await _end_runs(conn, [m.id for m in moved], "interrupted")
     return moved

@@ -43,7 +43,7 @@ class Slice:
 async def fetch(conn: AsyncConnection, query: sa.Executable) -> list[Record]:
     """All rows of a query as records."""
     result = await conn.execute(query)
-    names = [str(name) for name in result.keys()]  # plain strings, which SQLAlchemy's quoted names are not
+    names = list(map(str, result.keys()))  # plain strings, which SQLAlchemy's quoted names are not
     return [dict(zip(names, row, strict=True)) for row in result]
 
 

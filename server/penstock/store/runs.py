@@ -72,6 +72,14 @@ async def give_back(conn: AsyncConnection, claims: Sequence[queue.Claimed]) -> l
     return moved
 
 
+async def cancel_unsent(conn: AsyncConnection, claims: Sequence[queue.Claimed]) -> list[tasks.Moved]:
+    """Canceling to canceled, for those that a person canceled between claim and start and that never ran before."""
+    unsent = (~task.c.sent, task.c.rescues == 0)
+    moved = await tasks.move(conn, "canceled", _fences(claims), *unsent, sources=("canceling",))
+    await _end_runs(conn, claims, moved, "canceled")
+    return moved
+
+
 async def end(conn: AsyncConnection, ends: Sequence[End]) -> list[tuple[End, tasks.Moved]]:
     """Write how attempts ended.
 
@@ -171,7 +179,7 @@ async def append_log(
         return False
     if lines:
         await conn.execute(
-            sa.insert(run_log),
+            postgresql.insert(run_log).on_conflict_do_nothing(),  # stored before, if only the answer got lost
             [
                 {
                     "run_id": claimed.run_id,

@@ -7,6 +7,7 @@ pipelines, and there nothing but ``claimable``.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -88,6 +89,7 @@ async def move(
         if not instances:
             return []
         await lock_slots(conn, instances)
+        wanted.append(task.c.instance_id.in_(instances))  # no other slot is locked
     old = (
         sa.select(task.c.id, task.c.status, task.c.skip_reason, task.c.failure_class)
         .where(*wanted)
@@ -187,31 +189,53 @@ async def promote(conn: AsyncConnection, instance_ids: Iterable[int]) -> int:
     return promoted
 
 
+# Per instance, so that what waits behind a saturated one, however much, is not even looked at.
 _FORGOTTEN: Final = sa.text(
     """
-    SELECT DISTINCT t.instance_id, t.run_at < statement_timestamp() - interval '15 seconds' AS late
-    FROM task t JOIN instance i ON i.id = t.instance_id
-    WHERE t.status = 'ready' AND NOT t.claimable AND t.run_at <= statement_timestamp()
-      AND (SELECT count(*) FROM task b WHERE b.instance_id = t.instance_id
+    SELECT i.id, due.first, statement_timestamp() AS now
+    FROM instance i CROSS JOIN LATERAL (
+        SELECT min(t.run_at) AS first FROM task t
+        WHERE t.instance_id = i.id AND t.status = 'ready' AND NOT t.claimable AND t.run_at <= statement_timestamp()
+          AND NOT EXISTS (SELECT 1 FROM task b WHERE b.slot_key = t.slot_key
+                 AND (b.claimable OR b.status IN ('scheduled', 'running', 'canceling')))
+    ) due
+    WHERE due.first IS NOT NULL
+      AND (SELECT count(*) FROM task b WHERE b.instance_id = i.id
              AND (b.claimable OR b.status IN ('scheduled', 'running', 'canceling'))) < i.max_running_tasks
-      AND NOT EXISTS (SELECT 1 FROM task b WHERE b.slot_key = t.slot_key
-             AND (b.claimable OR b.status IN ('scheduled', 'running', 'canceling')))
-    LIMIT 100
     """
 )
 
 
-async def sweep(conn: AsyncConnection) -> tuple[int, int]:
-    """Promote what became due by time, and repair slots that were forgotten.
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What a sweep found.
 
-    Returns:
-        (tasks that became claimable, how many instances had a ready task that should have been claimable for 15 s: a
-        promotion was lost, which must not happen).
+    Args:
+        promoted: tasks that became claimable.
+        due_since: instance -> since when a task of it has been due that could have been claimable.
+        at: the database's time.
     """
+
+    promoted: int
+    due_since: Mapping[int, dt.datetime]
+    at: dt.datetime
+
+    def forgotten(self, before: Swept | None) -> int:
+        """How many instances had a task that was due when the last sweep looked, which promoted all that could run
+        then: a promotion was lost since, and that must not happen."""
+        if before is None:
+            return 0
+        return sum(since <= before.at for since in self.due_since.values())
+
+
+async def sweep(conn: AsyncConnection) -> Swept:
+    """Promote what became due by time, and repair slots that were forgotten."""
     rows = (await conn.execute(_FORGOTTEN)).all()
-    instances = {r.instance_id for r in rows}
-    await lock_slots(conn, instances)
-    return await promote(conn, instances), len({r.instance_id for r in rows if r.late})
+    now = rows[0].now if rows else await conn.scalar(sa.select(sa.func.statement_timestamp()))
+    assert now is not None
+    await lock_slots(conn, [r.id for r in rows])
+    promoted = await promote(conn, [r.id for r in rows])
+    return Swept(promoted, {r.id: r.first for r in rows}, now)
 
 
 async def announce_cancel(conn: AsyncConnection, moved: Iterable[Moved]) -> None:

@@ -43,9 +43,7 @@ class Credential:
         return None
 
 
-def session_cookie(
-    request: Request[Any, Any, Any], value: str | None, max_age: int, secure: bool | None
-) -> Cookie:
+def session_cookie(request: Request[Any, Any, Any], value: str | None, max_age: int, secure: bool | None) -> Cookie:
     """The cookie that keeps a session id, or that forgets it when the value is None.
 
     Args:

@@ -45,9 +45,7 @@ class IdempotencyKeys(ASGIMiddleware):
             return
         await self._answer(scope, receive, send, next_app, held)
 
-    async def _answer(
-        self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp, claim: Claim
-    ) -> None:
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp, claim: Claim) -> None:
         started: list[HTTPResponseStartEvent] = []
         chunks: list[bytes] = []
 

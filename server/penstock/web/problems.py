@@ -101,9 +101,7 @@ def on_penstock(request: Request[Any, Any, Any], error: PenstockError) -> Respon
     if isinstance(error, Blocked):
         extra["blockers"] = to_builtins(error.blockers)
     errors = [_field(e) for e in error.errors] if isinstance(error, ValidationFailed) else None
-    return problem(
-        request, error.status, error.message, code=error.code, headers=headers, errors=errors, **extra
-    )
+    return problem(request, error.status, error.message, code=error.code, headers=headers, errors=errors, **extra)
 
 
 def on_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
@@ -127,9 +125,7 @@ def on_integrity(request: Request[Any, Any, Any], error: IntegrityError) -> Resp
         return problem(request, 409, message, errors=[_field(FieldError(field, message, "taken"))])
     if state == "23503":
         if request.method == "DELETE":
-            return problem(
-                request, 409, "It is still in use: remove or move what uses it first.", constraint=name
-            )
+            return problem(request, 409, "It is still in use: remove or move what uses it first.", constraint=name)
         return problem(request, 409, "Something that this refers to has just gone.", constraint=name)
     if state in ("23502", "23514"):
         return problem(request, 422, "A value is not one that can be stored.", constraint=name)

@@ -23,9 +23,7 @@ td { text-align: left; padding: .1rem 1.25rem .1rem 0; vertical-align: top; }
 
 _STYLE_DIGEST: Final = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 
-POLICY: Final = (
-    f"default-src 'none'; style-src 'sha256-{_STYLE_DIGEST}'; frame-ancestors 'none'; base-uri 'none'"
-)
+POLICY: Final = f"default-src 'none'; style-src 'sha256-{_STYLE_DIGEST}'; frame-ancestors 'none'; base-uri 'none'"
 
 
 def page(document: Mapping[str, Any]) -> str:

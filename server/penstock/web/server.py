@@ -11,7 +11,8 @@ from urllib.parse import unquote
 
 import structlog
 from litestar import Litestar
-from litestar.types import Message, Receive, Scope, Send
+from litestar.enums import ScopeType
+from litestar.types import HTTPScope, Message, Receive, Scope, Send
 
 from penstock.web import metrics
 
@@ -34,7 +35,7 @@ class Application(Litestar):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[override]
         """Serve one connection."""
-        if scope["type"] != "http":
+        if scope["type"] != ScopeType.HTTP:
             await super().__call__(scope, receive, send)
             return
         _keep_encoded_slashes(scope)
@@ -63,12 +64,12 @@ class Application(Litestar):
                     metrics.observe(scope["method"], route, status, time.perf_counter() - begun)
 
 
-def _request_id(scope: Scope) -> str:
+def _request_id(scope: HTTPScope) -> str:
     given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
     return given.decode() if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
 
 
-def _keep_encoded_slashes(scope: Scope) -> None:
+def _keep_encoded_slashes(scope: HTTPScope) -> None:
     """A database is named ``instance/name``; in a path its slash comes as %2F and must stay inside its
     segment."""
     raw = scope.get("raw_path") or b""

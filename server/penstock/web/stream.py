@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -70,8 +70,8 @@ class EventStream:
             sent = subscription.position if self._after is None else self._after
             while sent < subscription.position:
                 missed, sent = await self._services.events.page(self._principal, after=sent, limit=_PAGE)
-                for record in missed:
-                    yield frame(record)
+                for earlier in missed:
+                    yield frame(earlier)
             ended = [asyncio.create_task(event.wait()) for event in (self._stopping, subscription.lagging)]
             try:
                 while not any(task.done() for task in ended):
@@ -88,13 +88,11 @@ class EventStream:
                 for task in ended:
                     task.cancel()
 
-    async def _next(self, subscription: Subscription, ended: list[asyncio.Task[bool]]) -> Record | None:
+    async def _next(self, subscription: Subscription, ended: Sequence[asyncio.Task[Any]]) -> Record | None:
         """The next record; None when it is time for a heartbeat or an end."""
         coming = asyncio.create_task(subscription.queue.get())
         try:
-            await asyncio.wait(
-                [coming, *ended], timeout=self._policy.heartbeat, return_when=asyncio.FIRST_COMPLETED
-            )
+            await asyncio.wait([coming, *ended], timeout=self._policy.heartbeat, return_when=asyncio.FIRST_COMPLETED)
             return coming.result() if coming.done() else None
         finally:
             coming.cancel()

@@ -83,8 +83,8 @@ class World:
         """An instance in an environment that is made when missing."""
         if (await self.admin.get(f"{API}/environments/{environment}")).status_code == 404:
             await self.environment(environment)
-        body = {"slug": slug, "engine": "postgres", "environment": environment, "host": "127.0.0.1"}
-        body |= {"port": 5432, "username": "postgres", "tls": "disable", **settings}
+        body: dict[str, Any] = {"slug": slug, "engine": "postgres", "environment": environment}
+        body |= {"host": "127.0.0.1", "port": 5432, "username": "postgres", "tls": "disable", **settings}
         answer = await self.admin.post(f"{API}/instances", json=body)
         assert answer.status_code == 201, answer.text
         made: dict[str, Any] = answer.json()
@@ -109,7 +109,8 @@ async def world(metadata_url: str) -> AsyncIterator[World]:
 
 @asynccontextmanager
 async def running(app: Litestar) -> AsyncIterator[None]:
-    """The application's lifespan, entered and left by one task: a fixture's two halves run in different ones."""
+    """The application's lifespan, entered and left by one task: a fixture's two halves run in different
+    ones."""
     ready, done = asyncio.Event(), asyncio.Event()
 
     async def live() -> None:

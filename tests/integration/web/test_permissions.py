@@ -1,4 +1,5 @@
-"""Every route × every role, from the route table itself: who gets in, and that nothing is served without asking."""
+"""Every route × every role, from the route table itself: who gets in, and that nothing is served without
+asking."""
 
 from __future__ import annotations
 
@@ -65,9 +66,7 @@ async def test_nobody_gets_in_without_signing_in(world: World) -> None:
             assert answer.status_code == 401, f"{method} {address}: {answer.text}"
 
 
-async def test_every_route_for_every_role(
-    world: World, callers: dict[str, tuple[Client, frozenset[str]]]
-) -> None:
+async def test_every_route_for_every_role(world: World, callers: dict[str, tuple[Client, frozenset[str]]]) -> None:
     wrong = []
     for method, address, verb in table(world):
         if address.endswith("/auth/logout"):

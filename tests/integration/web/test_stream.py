@@ -1,4 +1,5 @@
-"""Events as pages and as a live stream over a real socket: nothing lost, nothing shown to the wrong people."""
+"""Events as pages and as a live stream over a real socket: nothing lost, nothing shown to the wrong
+people."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ import sqlalchemy as sa
 
 from penstock.domain.events import ACCESS_CHANGED, ISSUE_UPDATED
 from penstock.services.event_hub import LOGS_CHANNEL, EventHub
-from penstock.store.records import emit
+from penstock.store.outbox import NewEvent, append
 from penstock.store.tables.pipelines import pipeline
 from penstock.web.app import create_app
 from penstock.web.serving import listen, serve
@@ -83,9 +84,7 @@ class Server:
 @asynccontextmanager
 async def serving(world: World, **policy: float) -> AsyncIterator[Server]:
     stopping = asyncio.Event()
-    app = create_app(
-        world.services, stopping=stopping, settings=WebSettings(stream=StreamPolicy(**policy))
-    )
+    app = create_app(world.services, stopping=stopping, settings=WebSettings(stream=StreamPolicy(**policy)))
     sock = listen("127.0.0.1", 0)
     url = f"http://127.0.0.1:{sock.getsockname()[1]}"
     await world.services.hub.stop()  # the world's own application runs it: here it is this one's
@@ -102,11 +101,11 @@ async def project_id(world: World, slug: str) -> int:
         return int((await conn.execute(sa.text(f"SELECT id FROM project WHERE slug = '{slug}'"))).scalar_one())
 
 
-async def happen(world: World, slug: str, *, stamped: bool = True) -> None:
+async def happen(world: World, slug: str, *, times: int = 1, stamped: bool = True) -> None:
+    """Let something happen in a project."""
     project = await project_id(world, slug)
-    await world.database.run(
-        lambda conn: emit(conn, ISSUE_UPDATED, project_id=project, actor_id=1, data={"in": slug})
-    )
+    one = NewEvent(ISSUE_UPDATED, project_id=project, actor_id=1, data={"in": slug})
+    await world.database.run(lambda conn: append(conn, [one] * times))
     if stamped:
         await stamp(world.database)
 
@@ -169,9 +168,7 @@ async def test_a_stream_resumes_where_it_broke_off(world: World, viewer: Client)
         async with server.stream(viewer) as stream:
             await happen(world, "shop")
             seen = (await stream.event())["id"]
-        for _ in range(450):  # more than one page was missed
-            await happen(world, "shop", stamped=False)
-        await stamp(world.database)
+        await happen(world, "shop", times=450)  # more than one page
         for resumed in ({"Last-Event-ID": seen}, {}):
             query = "" if resumed else f"?after={seen}"
             async with server.stream(viewer, query, **resumed) as stream:
@@ -242,7 +239,7 @@ async def test_a_growing_log_is_announced_without_a_position(world: World, viewe
         await notify(f"6:8:{hidden}:1")
         for seq in range(1, 31):
             await notify(f"5:9:{ours}:{seq}")
-        told = []
+        told: list[dict[str, Any]] = []
         while not told or told[-1]["data"]["last_seq"] < 30:
             frame = await stream.event()
             assert "id" not in frame
@@ -259,9 +256,7 @@ async def test_a_slow_reader_is_let_go(world: World) -> None:
     hub = world.services.hub
     with hub.subscribe() as slow:
         await world.project("shop")
-        for _ in range(slow.queue.maxsize + 1):
-            await happen(world, "shop", stamped=False)
-        await stamp(world.database)
+        await happen(world, "shop", times=slow.queue.maxsize + 1)
         await eventually(slow.lagging.is_set)
     assert slow.queue.full()
 

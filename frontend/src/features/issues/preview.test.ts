@@ -13,7 +13,7 @@ const critical = {
   slug: "critical",
   name: "Critical",
   steps: [
-    { any_of: [{ role: "project:owner" }] },
+    { any_of: [{ role: "project:owner" }], count: 1 },
     { any_of: [{ role: "workspace:dba" }, { user: "bo@x" }], count: 2 },
   ],
   self_approval: false,

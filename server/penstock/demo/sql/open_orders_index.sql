@@ -1,4 +1,4 @@
--- Without locking out writers: the warehouse's list of open orders is read all day, and orders never stop.
-CREATE INDEX CONCURRENTLY orders_open_idx
+-- The warehouse's list of open orders reads the whole table today. The index has open orders only, so it stays small.
+CREATE INDEX orders_open_idx
     ON orders (ordered_at)
     WHERE status IN ('placed', 'paid', 'packed');

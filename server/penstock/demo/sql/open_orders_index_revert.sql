@@ -1,1 +1,1 @@
-DROP INDEX CONCURRENTLY orders_open_idx;
+DROP INDEX orders_open_idx;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from penstock.engines.base import (
@@ -15,6 +16,7 @@ from penstock.engines.base import (
     Failure,
     LeaseLost,
     TargetUnavailable,
+    application_name,
 )
 from penstock.runtime.port import TaskPort
 from penstock.runtime.work.base import again, backoff, failed, gave_up
@@ -58,6 +60,9 @@ class DatabaseChange:
                 c for c in await releases.changes_of(conn, claimed.release_id) if c.applies_in(claimed.environment)
             ]
         engine = self._engine_for(target.engine)
+        # Our sessions bear the attempt's name, so that the session of an older attempt can be told and ended.
+        name = application_name(self._deployment, claimed.id, claimed.attempt)
+        target = replace(target, application_name=name)
         async with engine.session(target) as session:
             if claimed.proof_only:
                 return await self._prove(claimed, port, session, changes)
