@@ -1,19 +1,22 @@
-"""Writes how attempts ended, in batches: while one transaction is under way the next ends gather, without any delay
-added."""
+"""Writes how attempts ended, in batches: while one transaction is under way the next ends gather, without any delay added."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, DataError, IntegrityError, ProgrammingError
 
 from penstock.services.attempts import Attempts
 from penstock.store import runs
 
 log = structlog.get_logger(__name__)
+
+# The database answered, and will say the same next time.
+_REFUSED = (DataError, IntegrityError, ProgrammingError)
 
 
 @dataclass(slots=True)
@@ -33,9 +36,11 @@ class Completions:
     async def write(self, end: runs.End) -> bool:
         """Write an end; returns whether it was still ours to say.
 
-        While the metadata database does not answer, writing is tried again: the target's proof outlives us anyway,
-        and the
+        While the metadata database does not answer, writing is tried again: the target's proof outlives us anyway, and the
         fence decides whether we may still speak.
+
+        Raises:
+            DBAPIError: the end is nothing that can be stored.  The lease runs out, and the next attempt reads the proof.
         """
         pipeline_id = end.claimed.pipeline_id
         waiting = _Waiting(end, asyncio.get_running_loop().create_future())
@@ -47,18 +52,31 @@ class Completions:
     async def _write(self, pipeline_id: int) -> None:
         try:
             while batch := self._waiting.pop(pipeline_id, None):
-                written = await self._written(pipeline_id, [w.end for w in batch])
-                for w in batch:
-                    if not w.done.done():
-                        w.done.set_result(w.end.claimed.id in written)
+                await self._write_batch(pipeline_id, batch)
         finally:
             del self._writers[pipeline_id]
+
+    async def _write_batch(self, pipeline_id: int, batch: Sequence[_Waiting]) -> None:
+        try:
+            written = await self._written(pipeline_id, [w.end for w in batch])
+        except Exception as error:
+            if len(batch) > 1:  # one end that cannot be stored must not take the others with it
+                for waiting in batch:
+                    await self._write_batch(pipeline_id, [waiting])
+            elif not batch[0].done.done():
+                batch[0].done.set_exception(error)
+            return
+        for waiting in batch:
+            if not waiting.done.done():
+                waiting.done.set_result(waiting.end.claimed.id in written)
 
     async def _written(self, pipeline_id: int, ends: list[runs.End]) -> set[int]:
         delay = 0.2
         while True:
             try:
                 return await self._attempts.end(pipeline_id, ends)
+            except _REFUSED:
+                raise
             except (DBAPIError, OSError) as error:
                 log.warning("completion_failed", pipeline=pipeline_id, error=repr(error)[:500])
             await asyncio.sleep(delay)

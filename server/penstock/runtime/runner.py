@@ -1,7 +1,6 @@
 """The runner: claims what may run, works on it under a lease, and says how it ended.
 
-The target database is the truth about what was applied there; everything here may die at any moment and the next
-attempt
+The target database is the truth about what was applied there; everything here may die at any moment and the next attempt
 finds out by reading the target's proof under the target's lock.
 """
 
@@ -16,8 +15,10 @@ import time
 import uuid
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 import structlog
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock.domain.errors import PenstockError
@@ -27,11 +28,14 @@ from penstock.runtime.completions import Completions
 from penstock.runtime.heartbeat import Heartbeat
 from penstock.runtime.loop import Signal
 from penstock.runtime.port import TaskPort
-from penstock.runtime.work.base import Work, failed
+from penstock.runtime.work.base import Work, again, failed
 from penstock.services import metrics
 from penstock.services.attempts import Attempts
 from penstock.store import queue, runs
 from penstock.store.database import Database
+
+MARGIN_SECONDS: Final = 2.0
+MAX_METADATA_FAILURES: Final = 10
 
 log = structlog.get_logger(__name__)
 
@@ -67,6 +71,7 @@ class Runner:
         self._ports_lock = threading.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._draining = False
+        self._claiming = asyncio.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._heartbeat = Heartbeat(
             database.url,
@@ -86,8 +91,12 @@ class Runner:
 
     async def round(self) -> bool:
         """Claim up to what there is room for; returns whether there may be more to claim at once."""
+        async with self._claiming:
+            return not self._draining and await self._claim()
+
+    async def _claim(self) -> bool:
         room = self._concurrency - len(self._ports)
-        if room <= 0 or self._draining:
+        if room <= 0:
             return False
         began = time.monotonic()
 
@@ -95,21 +104,33 @@ class Runner:
             return await queue.claim(conn, self.id, room, self._lease_seconds)
 
         async def abandoned(conn: AsyncConnection) -> list[queue.Claimed]:
-            return await queue.claim_abandoned(conn, self.id, room, self._lease_seconds)
+            return await queue.claim_abandoned(conn, self.id, room - len(claims), self._lease_seconds)
 
         claims = await self._database.run(work)
-        if not claims:
-            claims = await self._database.run(abandoned)
+        if len(claims) < room:
+            claims += await self._database.run(abandoned)
         by_pipeline: dict[int, list[queue.Claimed]] = defaultdict(list)
         for claimed in claims:
             metrics.claimed.labels(type=claimed.type).inc()
             deadline = began + claimed.timeout_seconds
-            port = TaskPort(self._database, claimed, lease_until=began + self._lease_seconds, deadline=deadline)
+            port = TaskPort(
+                self._database,
+                claimed,
+                lease_until=began + self._lease_seconds,
+                margin=min(MARGIN_SECONDS, self._lease_seconds / 3),
+                deadline=deadline,
+            )
             with self._ports_lock:
                 self._ports[claimed.id] = port
             by_pipeline[claimed.pipeline_id].append(claimed)
-        for pipeline_id, batch in by_pipeline.items():
-            await self._begin(pipeline_id, batch)
+        try:
+            while by_pipeline:
+                await self._begin(*by_pipeline.popitem())
+        finally:
+            # Whatever could not be begun is not kept alive either: its lease runs out, and somebody takes it back.
+            for left in by_pipeline.values():
+                for claimed in left:
+                    self._forget(claimed)
         return bool(claims)
 
     async def _begin(self, pipeline_id: int, batch: Sequence[queue.Claimed]) -> None:
@@ -162,13 +183,19 @@ class Runner:
         except LeaseLost:
             if port.lost:
                 return None
-            # The gate closed, or the lease was judged lost before anything was sent: give it back if it is still ours.
+            # A gate closed before anything was sent: give it back.
             return runs.End(claimed, "ready", sent=port.sent) if not claimed.canceling else None
         except PenstockError as error:
             port.log("error", error.message)
             return failed(claimed, Failure("infrastructure", error.code, error.message), sent=port.sent)
-        except asyncio.CancelledError:
-            raise
+        except (DBAPIError, OSError) as error:
+            # Engines answer with results, so this is our own database: nothing is wrong with the task.
+            port.log("warning", f"The metadata database did not answer ({type(error).__name__}).")
+            message = "Penstock's own database did not answer while this task was being worked on."
+            failure = Failure("infrastructure", "metadata_unavailable", message)
+            if claimed.failures >= MAX_METADATA_FAILURES:
+                return failed(claimed, failure, sent=port.sent)
+            return again(claimed, failure, sent=port.sent)
         except Exception as error:
             log.exception("attempt_crashed")
             message = (
@@ -180,7 +207,7 @@ class Runner:
         if port.has_lines or port.dirty.is_set():
             try:
                 await logbook.flush(self._database, port)
-            except OSError as error:
+            except (DBAPIError, OSError) as error:
                 log.warning("log_flush_failed", error=repr(error)[:200])
 
     def _forget(self, claimed: queue.Claimed) -> None:
@@ -197,6 +224,8 @@ class Runner:
     async def drain(self, grace_seconds: float) -> None:
         """Stop claiming, let short work end, roll the rest back and release it; leases are kept alive meanwhile."""
         self._draining = True
+        async with self._claiming:
+            pass  # what is being claimed is begun, and so waited for
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=grace_seconds)
         with self._ports_lock:
@@ -215,11 +244,13 @@ class Runner:
         with self._ports_lock:
             return {i: port.claimed.lease for i, port in self._ports.items()}
 
-    def _answered(self, began: float, ours: Mapping[int, bool], sent: frozenset[int]) -> None:
+    def _answered(self, began: float, ours: Mapping[int, bool], asked: Mapping[int, bytes]) -> None:
         """In the heartbeat's thread: leases that were extended reach further, the others are lost."""
         with self._ports_lock:
-            ports = [(i, self._ports[i]) for i in sent if i in self._ports]
+            ports = [(i, self._ports[i]) for i in asked if i in self._ports]
         for task_id, port in ports:
+            if port.claimed.lease != asked[task_id]:
+                continue  # it ended and was claimed again, while this beat was under way
             if task_id in ours:
                 port.lease_until = began + self._lease_seconds
                 if ours[task_id]:

@@ -29,6 +29,7 @@ from penstock.store.tables.catalog import database as database_table
 from penstock.store.tables.changes import issue
 from penstock.store.tables.pipelines import stage, task, task_change
 
+_MAYBE_APPLIED = ("applied", "already_applied", "unknown")
 _TOO_LATE = ("scheduled", "running", "canceling", "succeeded")
 
 
@@ -134,7 +135,7 @@ async def _refuse_other_prefix(
             await conn.scalars(
                 sa.select(task_change.c.version)
                 .join(task, task.c.id == task_change.c.task_id)
-                .where(task.c.pipeline_id == pipeline_id, task_change.c.state.in_(("applied", "already_applied")))
+                .where(task.c.pipeline_id == pipeline_id, task_change.c.state.in_(_MAYBE_APPLIED))
                 .distinct()
             )
         ).all()

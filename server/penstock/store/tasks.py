@@ -242,8 +242,3 @@ async def announce_cancel(conn: AsyncConnection, moved: Iterable[Moved]) -> None
     """Tell runners at commit which tasks to cancel; the heartbeat's answer tells them too, should this get lost."""
     for m in moved:
         await conn.execute(sa.select(sa.func.pg_notify(CANCEL_CHANNEL, str(m.id))))
-
-
-def with_ids(ids: Collection[int]) -> sa.ColumnElement[bool]:
-    """These tasks."""
-    return task.c.id.in_(ids)

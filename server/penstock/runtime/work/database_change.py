@@ -109,12 +109,13 @@ class DatabaseChange:
         if failure is None:
             failure = Failure("infrastructure", "no_answer", "The attempt ended without an answer from the database.")
         port.log("error", failure.message, failure.statement_index)
-        if result.state == "unknown":
+        if result.state == "unknown" and failure.retry != "no":
             # Never said to have failed: the next attempt takes the lock and reads the proof before it does anything.
             return again(claimed, failure, sent=True, changes={**states, change.version: "unknown"})
         if failure.retry == "proof" or (failure.retry == "connect" and not gave_up(claimed)):
             return again(claimed, failure, sent=sent, changes=states)
-        return failed(claimed, failure, sent=sent, changes={**states, change.version: "failed"})
+        state = "unknown" if result.state == "unknown" else "failed"
+        return failed(claimed, failure, sent=sent, changes={**states, change.version: state})
 
     async def _prove(
         self, claimed: queue.Claimed, port: TaskPort, session: EngineSession, changes: list[releases.Change]
