@@ -133,6 +133,12 @@ def upgrade() -> None:
         sa.Column("revert", sa.Text(), nullable=True),
         sa.Column("verify", sa.Text(), nullable=True),
         sa.Column("statements", sa.Integer(), nullable=False),
+        sa.Column(
+            "findings", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'::jsonb"), nullable=False
+        ),
+        sa.Column(
+            "steps", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'::jsonb"), nullable=False
+        ),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.CheckConstraint("\"engine\" IN ('postgres', 'mysql', 'mariadb')", name=op.f("change_engine_check")),
         sa.ForeignKeyConstraint(["project_id"], ["project.id"], name=op.f("change_project_id_fkey")),
@@ -356,6 +362,9 @@ def upgrade() -> None:
         sa.Column("task_order", sa.Text(), nullable=False),
         sa.Column("advance", sa.Text(), nullable=False),
         sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column(
+            "findings", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'::jsonb"), nullable=False
+        ),
         sa.Column("advanced_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("advanced_by", sa.BigInteger(), nullable=True),
         sa.Column("permit_digest", sa.Text(), nullable=True),

@@ -39,7 +39,10 @@ export const theme = createTheme({
     ActionIcon: { defaultProps: { variant: "subtle", color: "gray", size: 30 } },
     Button: {
       defaultProps: { size: "xs" },
-      vars: () => ({ root: { "--button-fz": "0.8125rem", "--button-height": "30px" } }),
+      vars: (_theme: unknown, props: { size?: string | number }) =>
+        props.size === "xs"
+          ? { root: { "--button-fz": "0.8125rem", "--button-height": "30px" } }
+          : { root: {} },
       styles: { label: { fontWeight: 550 } },
     },
     Input: { defaultProps: { size: "xs" } },

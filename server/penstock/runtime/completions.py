@@ -1,4 +1,4 @@
-"""Writes how attempts ended, in batches: while one transaction is under way the next ends gather, without any delay added."""
+"""Writes how attempts ended, in batches: while one transaction is under way the next ends gather, without a delay."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
-from sqlalchemy.exc import DBAPIError, DataError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 
 from penstock.services.attempts import Attempts
 from penstock.store import runs
 
 log = structlog.get_logger(__name__)
 
-# The database answered, and will say the same next time.
-_REFUSED = (DataError, IntegrityError, ProgrammingError)
+# The metadata database answered, and will say the same next time.
+REFUSED = (DataError, IntegrityError, ProgrammingError)
 
 
 @dataclass(slots=True)
@@ -36,11 +36,11 @@ class Completions:
     async def write(self, end: runs.End) -> bool:
         """Write an end; returns whether it was still ours to say.
 
-        While the metadata database does not answer, writing is tried again: the target's proof outlives us anyway, and the
-        fence decides whether we may still speak.
+        While the metadata database does not answer, writing is tried again: the target's proof outlives us anyway, and
+        the fence decides whether we may still speak.
 
         Raises:
-            DBAPIError: the end is nothing that can be stored.  The lease runs out, and the next attempt reads the proof.
+            DBAPIError: the end is nothing that can be stored; its lease runs out, and the next attempt reads the proof.
         """
         pipeline_id = end.claimed.pipeline_id
         waiting = _Waiting(end, asyncio.get_running_loop().create_future())
@@ -75,7 +75,7 @@ class Completions:
         while True:
             try:
                 return await self._attempts.end(pipeline_id, ends)
-            except _REFUSED:
+            except REFUSED:
                 raise
             except (DBAPIError, OSError) as error:
                 log.warning("completion_failed", pipeline=pipeline_id, error=repr(error)[:500])

@@ -1,7 +1,7 @@
 """The runner: claims what may run, works on it under a lease, and says how it ended.
 
-The target database is the truth about what was applied there; everything here may die at any moment and the next attempt
-finds out by reading the target's proof under the target's lock.
+The target database is the truth about what was applied there; everything here may die at any moment, and
+the next attempt finds out by reading the target's proof under the target's lock.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from penstock.domain.errors import PenstockError
 from penstock.engines.base import Failure, LeaseLost
 from penstock.runtime import logbook
-from penstock.runtime.completions import Completions
+from penstock.runtime.completions import REFUSED, Completions
 from penstock.runtime.heartbeat import Heartbeat
 from penstock.runtime.loop import Signal
 from penstock.runtime.port import TaskPort
@@ -35,7 +35,6 @@ from penstock.store import queue, runs
 from penstock.store.database import Database
 
 MARGIN_SECONDS: Final = 2.0
-MAX_METADATA_FAILURES: Final = 10
 
 log = structlog.get_logger(__name__)
 
@@ -168,6 +167,8 @@ class Runner:
                 if outcome == "lost":
                     metrics.leases_lost.inc()
                     log.warning("lease_lost")
+        except Exception:
+            log.exception("end_not_written")  # the lease runs out, and the next attempt reads the proof
         finally:
             keeper.cancel()
             metrics.running.dec()
@@ -188,15 +189,12 @@ class Runner:
         except PenstockError as error:
             port.log("error", error.message)
             return failed(claimed, Failure("infrastructure", error.code, error.message), sent=port.sent)
-        except (DBAPIError, OSError) as error:
-            # Engines answer with results, so this is our own database: nothing is wrong with the task.
-            port.log("warning", f"The metadata database did not answer ({type(error).__name__}).")
-            message = "Penstock's own database did not answer while this task was being worked on."
-            failure = Failure("infrastructure", "metadata_unavailable", message)
-            if claimed.failures >= MAX_METADATA_FAILURES:
-                return failed(claimed, failure, sent=port.sent)
-            return again(claimed, failure, sent=port.sent)
         except Exception as error:
+            if isinstance(error, (DBAPIError, OSError)) and not isinstance(error, REFUSED):
+                # Engines answer with results, so this is our own database: nothing is wrong with the task.
+                port.log("warning", f"The metadata database did not answer ({type(error).__name__}).")
+                message = "Penstock's own database did not answer while this task was being worked on."
+                return again(claimed, Failure("infrastructure", "metadata_unavailable", message), sent=port.sent)
             log.exception("attempt_crashed")
             message = (
                 f"Penstock made a mistake ({type(error).__name__}); it was logged. The database was not told to go on."

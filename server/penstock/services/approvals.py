@@ -20,7 +20,7 @@ from penstock.domain.errors import (
     ValidationFailed,
 )
 from penstock.domain.gates import approval
-from penstock.services.progress import Progress, facts_of
+from penstock.services.progress import Progress, facts_of, is_live
 from penstock.store import issues, pipelines
 from penstock.store.database import Database
 from penstock.store.records import audit
@@ -179,6 +179,8 @@ def _step(
         needed = ", then ".join(s.label for s in facts.rules.steps)
         raise Forbidden(f"Your role does not approve {stage.name}. It needs {needed}.")
     if decision == "reject":
+        if not is_live(stage):
+            raise Conflict(f"{stage.name} has ended: there is nothing left to stop.")
         return None
     if any(a.id == who.id for a in facts.approvals.rejected_by):
         step = facts.approvals.next_step

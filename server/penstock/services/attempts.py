@@ -4,6 +4,7 @@ pipeline."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -46,8 +47,8 @@ class Attempts:
     async def end(self, pipeline_id: int, ends: Sequence[runs.End]) -> set[int]:
         """Write how attempts ended, announce it, and let the pipeline go on.
 
-        The cost of one finished task does not depend on how many tasks its pipeline has: only the end of a stage, a task
-        of a sequential one, or an attempt that is to be made again, has the gates asked again.
+        The cost of one finished task does not depend on how many tasks its pipeline has: only the end of a stage, a
+        task of a sequential one, or an attempt that is to be made again, has the gates asked again.
 
         Returns:
             Ids of the tasks about which we had the right to say so.
@@ -58,7 +59,7 @@ class Attempts:
             written = await runs.end(conn, ends)
             for end, moved in written:
                 if end.to != "ready":
-                    data = {"failure": end.failure} if end.failure else {}
+                    data: dict[str, Any] = {"failure": end.failure} if end.failure else {}
                     task_ended(progress, [moved], outcome=end.to, **data)
             again = any(e.to == "ready" for e, _ in written)
             touched = await runs.stages_touched(conn, sorted({m.stage_id for _, m in written}))

@@ -23,6 +23,7 @@ from penstock.services.pipelines import Pipelines
 from penstock.services.projects import Projects
 from penstock.services.readiness import Readiness
 from penstock.services.releases import Releases
+from penstock.services.reviews import Reviews
 from penstock.services.revisions import Revisions
 from penstock.services.rollout import Rollout
 from penstock.services.schedules import FileSync, Schedules
@@ -63,6 +64,7 @@ class Services:
     approvals: Approvals
     pipelines: Pipelines
     rollout: Rollout
+    reviews: Reviews
 
     @classmethod
     def build(
@@ -111,4 +113,5 @@ class Services:
             approvals=Approvals(database),
             pipelines=Pipelines(database),
             rollout=Rollout(database),
+            reviews=Reviews(database, statement_limit=statement_limit),
         )

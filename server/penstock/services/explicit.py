@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -168,7 +169,8 @@ async def _release(
 ) -> Filed:
     """The release that a task applies: its own, or the issue's."""
     if task.statement is not None:
-        changes = check([NewChange(task.statement)], limit=statement_limit, field=where)
+        filed_here = [NewChange(task.statement)]
+        changes = await asyncio.to_thread(check, filed_here, limit=statement_limit, field=where)
         release_id = await releases.create(conn, project_id, changes, author_id)
         return Filed(release_id, digest.of_release([(c.version, c.name, c.digest) for c in changes]))
     if task.release_id is not None:

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from penstock.domain import digest
 from penstock.domain.errors import FieldError, ValidationFailed
 from penstock.domain.pipeline.plan import PlannedStage, TargetDatabase
-from penstock.store import issues, tasks
+from penstock.store import issues, releases, tasks
 from penstock.store.tables.catalog import database, environment, instance
 from penstock.store.tables.pipelines import pipeline, stage, task
 
@@ -211,7 +211,20 @@ async def insert_pipeline(
             await conn.execute(sa.insert(task).values(run_at=sa.func.now()), rows[start : start + CHUNK])
     # A stage may need one that is declared after it, so edges come when every stage has its id.
     for stage_id, new in zip(ids, stages, strict=True):
-        if new.needs:
-            needs = [ids[n] for n in new.needs]
-            await conn.execute(sa.update(stage).where(stage.c.id == stage_id).values(needs=needs))
+        needs = [ids[n] for n in new.needs]
+        findings = await stage_findings(conn, stage_id)
+        if needs or findings:
+            await conn.execute(sa.update(stage).where(stage.c.id == stage_id).values(needs=needs, findings=findings))
     return pipeline_id
+
+
+async def stage_findings(conn: AsyncConnection, stage_id: int) -> dict[str, int]:
+    """Severity -> how many findings the changes have that a stage's tasks apply; for the review gate."""
+    releases_of = (await conn.scalars(sa.select(task.c.release_id).where(task.c.stage_id == stage_id).distinct())).all()
+    slug = await conn.scalar(
+        sa.select(environment.c.slug)
+        .join(stage, stage.c.environment_id == environment.c.id)
+        .where(stage.c.id == stage_id)
+    )
+    known = [r for r in releases_of if r is not None]
+    return await releases.finding_counts(conn, known, slug) if known and slug is not None else {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -85,7 +86,9 @@ class Issues:
             raise ValidationFailed(errors=[FieldError("targets", message, "no_targets")], code="no_targets")
         filed = new.changes if new.statement is None else [NewChange(new.statement)]
         where = "release.changes" if new.statement is None else "statement"
-        checked = check(filed, limit=self._limit, field=where) if filed is not None else None
+        checked = None
+        if filed is not None:
+            checked = await asyncio.to_thread(check, filed, limit=self._limit, field=where)
 
         async def work(conn: AsyncConnection) -> int:
             project_id = await visible_project(conn, principal, new.project)

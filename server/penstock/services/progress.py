@@ -54,6 +54,7 @@ def facts_of(pipeline: pipelines.Pipeline, stage: pipelines.Stage) -> evaluate.F
         order=order(predecessors),
         rules=rules,
         approvals=assigned,
+        findings=stage.findings,
         advance=stage.advance,
         advanced=stage.advanced,
     )

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
+import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock.domain import digest
 from penstock.domain.access.decide import Principal, allowed, require
 from penstock.domain.errors import FieldError, NotFound, PayloadTooLarge, ValidationFailed
 from penstock.domain.ids import uuid7
-from penstock.sql.classify import classify
-from penstock.sql.splitter import SplitError, split
+from penstock.review.inspect import Inspection, inspect
+from penstock.review.rules.transaction_nesting import RULE as TRANSACTION_NESTING_RULE
 from penstock.store import projects, releases
 from penstock.store.database import Database
 from penstock.store.records import audit
 from penstock.store.rows import Cut, Record, Slice
+
+TRANSACTION_NESTING: Final = TRANSACTION_NESTING_RULE.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,20 +73,8 @@ def check(
         data = change.statement.encode("utf-8", "surrogatepass")
         if len(data) > limit:
             raise PayloadTooLarge(f"{where} has {len(data):,} bytes; the limit is {limit:,}.")
-        try:
-            statements = split(data, change.engine or engine)
-        except SplitError as error:
-            errors.append(FieldError(where, _at(error.message, error.line, error.column), error.code))
-            continue
-        for statement in statements:
-            classification = classify(statement)
-            if classification.transaction_control:
-                message = (
-                    "The script controls the transaction itself. Penstock applies a change in one transaction together"
-                    " with its ledger row: remove BEGIN, COMMIT, ROLLBACK and SAVEPOINT."
-                )
-                errors.append(FieldError(where, _at(message, statement.line, statement.column), "transaction_control"))
-                break
+        inspection = inspect(data, change.engine or engine)
+        errors += _refusals(inspection, where)
         checked.append(
             releases.Change(
                 version=change.version or str(uuid7(time.time_ns() // 1_000_000, secrets.token_bytes(10))),
@@ -91,8 +84,10 @@ def check(
                 environments=change.environments,
                 revert=change.revert,
                 verify=change.verify,
-                statements=len(statements),
+                statements=len(inspection.statements),
                 digest=digest.of_bytes(data),
+                findings=[msgspec.to_builtins(f) for f in inspection.findings],
+                steps=[msgspec.to_builtins(s) for s in inspection.steps],
             )
         )
     if errors:
@@ -100,8 +95,15 @@ def check(
     return checked
 
 
-def _at(message: str, line: int, column: int) -> str:
-    return f"Line {line}, column {column}: {message}"
+def _refusals(inspection: Inspection, where: str) -> list[FieldError]:
+    """What can never run, whoever approves it: text that cannot be split, and the first control of the transaction."""
+    for found in inspection.findings:
+        unsplittable = found.severity == "error" and found.statement_index is None
+        if unsplittable or found.rule == TRANSACTION_NESTING:
+            code = "transaction_control" if found.rule == TRANSACTION_NESTING else found.rule.replace("-", "_")
+            message = f"{found.message} {found.hint}" if found.hint and not unsplittable else found.message
+            return [FieldError(where, f"Line {found.line}, column {found.column}: {message}", code)]
+    return []
 
 
 class Releases:
@@ -121,7 +123,7 @@ class Releases:
         Raises:
             ValidationFailed: no such project, or a script that cannot be applied as it stands.
         """
-        checked = check(changes, limit=self.statement_limit)
+        checked = await asyncio.to_thread(check, changes, limit=self.statement_limit)
 
         async def work(conn: AsyncConnection) -> int:
             project_id = await visible_project(conn, principal, project)
@@ -174,6 +176,8 @@ def _record(change: releases.Change) -> Record:
         "statement": change.statement.decode("utf-8", "replace"),
         "revert": change.revert,
         "verify": change.verify,
+        "findings": list(change.findings),
+        "steps": list(change.steps),
         "bytes": len(change.statement),
         "statements": change.statements,
     }

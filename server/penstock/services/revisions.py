@@ -3,6 +3,7 @@ count."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 import sqlalchemy as sa
@@ -93,7 +94,8 @@ class Revisions:
                     version, name = (old[0].version, old[0].name) if len(old) == 1 else (None, "")
                     filed = [NewChange(statement, version=version, name=name)]
                 assert filed is not None
-                new = check(filed, limit=self._limit, field="changes" if statement is None else "statement")
+                where = "changes" if statement is None else "statement"
+                new = await asyncio.to_thread(check, filed, limit=self._limit, field=where)
                 new_release = await releases.create(conn, found["project_id"], new, principal.id)
             await _refuse_other_prefix(conn, progress.pipeline.id, old, new)
             await _redigest(conn, progress.pipeline.id, found["release_id"], new_release, [c.engine for c in new])
@@ -144,9 +146,8 @@ async def _refuse_other_prefix(
     for n in range(prefix):
         if n >= len(new) or (new[n].version, new[n].digest) != (old[n].version, old[n].digest):
             raise Conflict(
-                f"Change {n + 1} ({old[n].version}) is already applied on some database,"
-                " so the new revision must contain"
-                " it unchanged, in the same place."
+                f"Change {n + 1} ({old[n].version}) is applied on some database, or may be,"
+                " so the new revision must contain it unchanged, in the same place."
             )
 
 
@@ -186,5 +187,10 @@ async def _redigest(
         await conn.execute(
             sa.update(stage)
             .where(stage.c.id == stage_id)
-            .values(digest=digest.of_stage(digests), advanced_at=None, advanced_by=None)
+            .values(
+                digest=digest.of_stage(digests),
+                findings=await filing.stage_findings(conn, stage_id),
+                advanced_at=None,
+                advanced_by=None,
+            )
         )

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock.domain.access.decide import Principal, require
 from penstock.domain.errors import FieldError, NotFound, ValidationFailed
+from penstock.domain.gates.approval import TierRules
 from penstock.services.versions import check_version
 from penstock.store import accounts, environments
 from penstock.store.database import Database
@@ -18,7 +20,8 @@ from penstock.store.rows import Cut, Record, Slice
 FILLER_ROLES: Final = frozenset(
     {"project:owner", "project:releaser", "project:developer", "workspace:dba", "workspace:admin"}
 )
-_RULES = ("steps", "self_approval", "rollout")
+_DEFAULTS: Final = msgspec.to_builtins(TierRules())
+_RULES: Final = tuple(_DEFAULTS)
 
 
 class Tiers:
@@ -110,7 +113,8 @@ async def _get(conn: AsyncConnection, slug: str) -> Record:
 
 def _flat(record: Record) -> Record:
     rules = record.pop("rules")
-    return record | {key: rules[key] for key in _RULES}
+    flat: Record = record | _DEFAULTS | {key: rules[key] for key in _RULES if key in rules}
+    return flat
 
 
 async def _check_steps(conn: AsyncConnection, steps: Sequence[Mapping[str, Any]]) -> None:

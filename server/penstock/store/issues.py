@@ -92,7 +92,7 @@ def waiting_for(
     waits: sa.ColumnElement[Any] = sa.type_coerce(blocker.c.value["waiting_for"], JSONB)
     named = waits.has_any(sa.cast(list(labels), ARRAY(sa.Text)))
     for role, ids in project_roles.items():
-        named |= visible(ids) & waits.has_key(f"role:project:{role}")  # type: ignore[attr-defined]
+        named |= visible(ids) & waits.has_key(f"role:project:{role}")
     approved = sa.exists(
         sa.select(approval.c.id).where(
             approval.c.stage_id == stage.c.id,

@@ -35,6 +35,7 @@ class Stage:
     task_order: str
     advance: str
     digest: str
+    findings: Mapping[str, int]
     advanced: bool
     environment_id: int
     environment: str
@@ -170,6 +171,7 @@ async def load(conn: AsyncConnection, ids: Collection[int]) -> dict[int, Pipelin
                 task_order=s.task_order,
                 advance=s.advance,
                 digest=s.digest,
+                findings=s.findings,
                 advanced=s.advanced_at is not None,
                 environment_id=s.environment_id,
                 environment=s.environment,

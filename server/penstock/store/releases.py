@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock.domain import digest
 from penstock.store.rows import Cut, Record, Slice, fetch, fetch_one, page, person
 from penstock.store.tables.accounts import account, project
 from penstock.store.tables.changes import change, release, release_change
+from penstock.store.tables.pipelines import task
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,8 @@ class Change:
     verify: str | None
     statements: int
     digest: str
+    findings: Sequence[Mapping[str, Any]] = ()
+    steps: Sequence[Mapping[str, Any]] = ()
 
     def applies_in(self, environment: str) -> bool:
         """A change may name the environments that need it; the others pass it over."""
@@ -65,6 +69,8 @@ async def create(conn: AsyncConnection, project_id: int, changes: Sequence[Chang
                         revert=c.revert,
                         verify=c.verify,
                         statements=c.statements,
+                        findings=list(c.findings),
+                        steps=list(c.steps),
                     )
                     .returning(change.c.id)
                 )
@@ -128,9 +134,27 @@ async def changes_of(conn: AsyncConnection, release_id: int) -> list[Change]:
             verify=r.verify,
             statements=r.statements,
             digest=r.digest,
+            findings=r.findings,
+            steps=r.steps,
         )
         for r in rows
     ]
+
+
+async def finding_counts(conn: AsyncConnection, release_ids: Sequence[int], environment: str) -> dict[str, int]:
+    """Severity -> how many findings the changes of some releases have that an environment needs."""
+    finding = sa.func.jsonb_array_elements(change.c.findings).table_valued(sa.column("value", JSONB), name="finding")
+    severity = finding.c.value["severity"].astext
+    rows = await conn.execute(
+        sa.select(severity.label("severity"), sa.func.count().label("n"))
+        .select_from(release_change.join(change, change.c.id == release_change.c.change_id).join(finding, sa.true()))
+        .where(
+            release_change.c.release_id.in_(release_ids),
+            sa.or_(change.c.environments.is_(None), change.c.environments.any(environment)),
+        )
+        .group_by(severity)
+    )
+    return {r.severity: r.n for r in rows}
 
 
 async def headers_of(conn: AsyncConnection, release_id: int) -> list[Record]:
@@ -175,3 +199,16 @@ async def listing(
     if project_ids is not None:
         query = query.where(release.c.project_id == sa.any_(sa.cast(list(project_ids), ARRAY(sa.BigInteger))))
     return await page(conn, query, [release.c.id], cut, descending=True)
+
+
+async def findings_of_pipeline(conn: AsyncConnection, pipeline_id: int) -> list[Record]:
+    """The findings of every change that the tasks of a pipeline apply, each change once."""
+    applied = sa.select(task.c.release_id).where(task.c.pipeline_id == pipeline_id).distinct()
+    rows = await conn.execute(
+        sa.select(change.c.id, change.c.version, change.c.findings)
+        .join(release_change, release_change.c.change_id == change.c.id)
+        .where(release_change.c.release_id.in_(applied), sa.func.jsonb_array_length(change.c.findings) > 0)
+        .order_by(release_change.c.release_id, release_change.c.position)
+    )
+    by_change = {r.id: (r.version, r.findings) for r in rows}
+    return [{"change": version, **finding} for version, findings in by_change.values() for finding in findings]

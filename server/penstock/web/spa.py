@@ -88,8 +88,6 @@ def _load(dist: Path) -> dict[str, Page]:
         name = file.relative_to(dist).as_posix()
         body = file.read_bytes()
         media_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
-        if media_type.startswith("text/"):
-            media_type += "; charset=utf-8"
         immutable = name.startswith("assets/")  # the build puts a hash into these names
         headers = {"Cache-Control": "public, max-age=31536000, immutable" if immutable else "no-cache"}
         if name.endswith(".html"):

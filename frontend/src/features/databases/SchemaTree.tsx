@@ -98,7 +98,7 @@ export function SchemaTree({ schemas }: { schemas: SchemaNamespace[] }) {
         ref={box}
         className={classes.box}
         role="region"
-        aria-label="Schema"
+        aria-label="Tables and columns"
         // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that can scroll must be reachable by keyboard
         tabIndex={0}
       >

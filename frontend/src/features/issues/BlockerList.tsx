@@ -15,7 +15,7 @@ import { TimeAgo } from "@/shared/ui/TimeAgo";
 import { absolute } from "@/shared/ui/time";
 import classes from "./BlockerList.module.css";
 import { sortBlockers } from "./blockers";
-import { parties } from "./parties";
+import { parties, toldAlready } from "./parties";
 
 const ICONS: Record<string, LucideIcon> = {
   approval: UserRoundCheck,
@@ -39,7 +39,7 @@ export function BlockerList({ blockers }: { blockers: Blocker[] }) {
             <Icon size={15} aria-hidden />
             <div>
               {b.message}
-              {b.waiting_for.length > 0 && (
+              {b.waiting_for.length > 0 && !toldAlready(b.message, b.waiting_for) && (
                 <span className={classes.who} title={b.waiting_for.join(", ")}>
                   {" "}
                   Waiting for {parties(b.waiting_for, me)}.

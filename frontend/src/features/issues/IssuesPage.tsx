@@ -1,7 +1,7 @@
 import { Button } from "@mantine/core";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
-import { ListChecks, Plus } from "lucide-react";
+import { ListChecks } from "lucide-react";
 import { useState } from "react";
 import { issuesQuery, projectsQuery } from "@/api/queries";
 import { EmptyPanel } from "@/shared/ui/EmptyPanel";
@@ -43,15 +43,7 @@ export function IssuesPage() {
   const rows = fresh.filter((i) => !newcomers.includes(i.id));
 
   return (
-    <Page
-      title="Issues"
-      lead="Every change, from filed to applied."
-      actions={
-        <Button component={Link} to="/issues/new" leftSection={<Plus size={15} aria-hidden />}>
-          New change
-        </Button>
-      }
-    >
+    <Page title="Issues" lead="Every change, from filed to applied.">
       <FilterBar
         text={text}
         projects={projects.data?.map((p) => p.slug) ?? []}

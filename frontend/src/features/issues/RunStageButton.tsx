@@ -6,7 +6,7 @@ import { startable } from "./issueAction";
 
 type Props = { stage: StageOut; open: boolean; primary?: boolean; onRun: () => void };
 
-/** Run a stage: where it may run it asks, where it may not it explains itself. Absent when nothing is left to start. */
+/** Run a stage that waits for a person: where it may run it asks, where it may not it explains itself. */
 export function RunStageButton({ stage, open, primary = false, onRun }: Props) {
   if (!open || startable(stage) === 0) return null;
   const label = `Run ${stage.name}`;
@@ -20,7 +20,7 @@ export function RunStageButton({ stage, open, primary = false, onRun }: Props) {
         {label}
       </Button>
     );
-  if (stage.advance === "auto" && stage.blockers.length === 0) return null;
+  if (stage.advance === "auto") return null;
   const others = stage.blockers.filter((b) => b.gate !== "advance");
   return (
     <ExplainButton

@@ -21,6 +21,18 @@ export function party(label: string): string {
   return `${kind} ${value}`;
 }
 
+/** Tells whether a message names all of these parties already, so that nothing is said twice. */
+export function toldAlready(message: string, labels: string[]): boolean {
+  const text = message.toLowerCase();
+  return labels.every((l) =>
+    text.includes(
+      party(l)
+        .replace(/^(an?|stage) /, "")
+        .toLowerCase(),
+    ),
+  );
+}
+
 /** `a`, `a or b`, `a, b or 3 more`. The caller's own label becomes `you`. */
 export function parties(labels: string[], me?: { email: string | null }, shown = 3): string {
   const mine = me?.email ? `user:${me.email}` : null;

@@ -48,6 +48,10 @@ test.each([
     activity(1, { type: "PIPELINE_HELD", data: { reason: "Black Friday" } }),
     "put the pipeline on hold: Black Friday",
   ],
+  [
+    activity(1, { type: "STAGE_SKIPPED", data: { stage: "prod", reason: "upstream_failed", count: 1 } }),
+    "1 task skipped in prod: an earlier stage failed",
+  ],
   [activity(1, { type: "ISSUE_UPDATED", data: { revision: 2 } }), "edited the SQL (revision 2)"],
   [activity(1, { type: "BRAND_NEW", data: {} }), "brand new"],
 ])("reads %#", (item, sentence) => {

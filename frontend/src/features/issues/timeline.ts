@@ -1,5 +1,6 @@
 /** Folding a long activity timeline: the first five, the last five, and every comment stay. */
 import type { ActivityOut } from "@/api/types";
+import { SKIPPED } from "@/features/pipeline/taskWords";
 
 export type TimelineEntry =
   | { kind: "item"; item: ActivityOut }
@@ -32,6 +33,9 @@ export function foldTimeline(items: ActivityOut[], opened: ReadonlySet<string> =
 
 const text = (value: unknown) =>
   typeof value === "string" || typeof value === "number" ? String(value) : "";
+
+const tasks = (count: string) => (count === "1" ? "1 task" : `${count} tasks`);
+const skipWhy = (reason: string) => (reason ? `: ${(SKIPPED[reason] ?? reason).toLowerCase()}` : "");
 
 /** What happened, as a sentence that follows the actor's name. */
 export function activityText(item: ActivityOut): string {
@@ -67,11 +71,11 @@ export function activityText(item: ActivityOut): string {
     case "STAGE_CLOSED":
       return `Stage${on} closed`;
     case "STAGE_SKIPPED":
-      return `${count ? `${count} tasks` : "Tasks"} skipped${at}${because}`;
+      return `${count ? tasks(count) : "Tasks"} skipped${at}${skipWhy(text(item.data.reason))}`;
     case "STAGE_ADVANCED":
       return `ran${on}`;
     case "TASKS_RETRIED":
-      return `retried ${count ? `${count} tasks` : "the failed tasks"}${at}`;
+      return `retried ${count ? tasks(count) : "the failed tasks"}${at}`;
     case "TASK_CANCELING":
       return `canceled ${task}${at}`;
     case "PIPELINE_HELD":
@@ -100,7 +104,7 @@ export function activityText(item: ActivityOut): string {
 }
 
 /** Sentences that begin with a capital stand alone; the others follow the actor's name. */
-export const standsAlone = (sentence: string) => /^[A-Z]/.test(sentence);
+export const standsAlone = (sentence: string) => /^[A-Z\d]/.test(sentence);
 
 /** A task's end is announced twice (its result, then that it ended): one line is enough. */
 export function withoutEchoes(items: ActivityOut[]): ActivityOut[] {

@@ -61,16 +61,18 @@ export function LogToolbar(p: Props) {
             </Tooltip>
           </>
         )}
-        <Button
-          variant={p.follow ? "light" : "subtle"}
-          color={p.follow ? undefined : "gray"}
-          size="compact-xs"
-          aria-pressed={p.follow}
-          leftSection={<ArrowDownToLine size={13} aria-hidden />}
-          onClick={() => p.onFollow(!p.follow)}
-        >
-          Follow
-        </Button>
+        {p.state !== "ended" && (
+          <Button
+            variant={p.follow ? "light" : "subtle"}
+            color={p.follow ? undefined : "gray"}
+            size="compact-xs"
+            aria-pressed={p.follow}
+            leftSection={<ArrowDownToLine size={13} aria-hidden />}
+            onClick={() => p.onFollow(!p.follow)}
+          >
+            Follow
+          </Button>
+        )}
         <Button
           variant={p.wrap ? "light" : "subtle"}
           color={p.wrap ? undefined : "gray"}

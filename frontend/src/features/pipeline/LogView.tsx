@@ -29,7 +29,7 @@ export function LogView({ run, endedAt, name, anchor, href, onAnchor }: Props) {
   const rows = useVirtualizer({
     count: lines.length,
     getScrollElement: () => box.current,
-    estimateSize: () => 20,
+    estimateSize: () => 24,
     overscan: 30,
     initialRect: { width: 800, height: 320 },
     getItemKey: (at) => lines[at]?.seq ?? at,
@@ -121,6 +121,7 @@ export function LogView({ run, endedAt, name, anchor, href, onAnchor }: Props) {
         // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that can scroll must be reachable by keyboard
         tabIndex={0}
         data-wrap={wrap || undefined}
+        style={{ height: `clamp(120px, ${rows.getTotalSize() + 30}px, 380px)` }}
         onWheel={(e) => e.deltaY < 0 && setFollow(false)}
         onTouchMove={() => setFollow(false)}
         onKeyDown={(e) => ["PageUp", "ArrowUp", "Home"].includes(e.key) && setFollow(false)}

@@ -92,7 +92,7 @@ export function TaskList({ label, tasks, total, selected, onSelect, more }: Prop
                   <UnstyledButton className={classes.open} aria-current={on ? "true" : undefined}>
                     {task.database ?? task.name}
                   </UnstyledButton>
-                  <span className={classes.sub}>{task.instance}</span>
+                  <span className={classes.sub}>{task.database ? task.instance : task.type}</span>
                 </span>
                 <span role="cell">
                   <StatusBadge status={task.status} size="sm" plain />

@@ -1,7 +1,7 @@
 /** What a task says about itself in one line, and what its failure means. */
 import type { Failure, TaskSummary } from "@/api/types";
 
-const SKIPPED: Record<string, string> = {
+export const SKIPPED: Record<string, string> = {
   manual: "Skipped by a person",
   upstream_failed: "An earlier stage failed",
   upstream_error: "An earlier stage ended in an error",

@@ -116,7 +116,7 @@ export function EnvironmentsPage() {
                   {mayEdit && (
                     <span className={classes.grip}>
                       <ActionIcon
-                        size={20}
+                        size={24}
                         aria-label={`Move ${e.name} up`}
                         aria-disabled={at === 0}
                         onClick={() => at > 0 && move.mutate({ list, slug: e.slug, by: -1 })}
@@ -124,7 +124,7 @@ export function EnvironmentsPage() {
                         <ArrowUp size={13} />
                       </ActionIcon>
                       <ActionIcon
-                        size={20}
+                        size={24}
                         aria-label={`Move ${e.name} down`}
                         aria-disabled={at === list.length - 1}
                         onClick={() => at < list.length - 1 && move.mutate({ list, slug: e.slug, by: 1 })}

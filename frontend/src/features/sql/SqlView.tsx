@@ -63,8 +63,14 @@ export function SqlView({ value, label, engine = null, mark = null }: Props) {
         : state,
     });
     if (line !== null) {
+      // Scrolls inside the box only: the page must not jump to the SQL because a task failed.
       const at = view.state.doc.line(Math.min(Math.max(line, 1), view.state.doc.lines)).from;
-      view.dispatch({ effects: EditorView.scrollIntoView(at, { y: "center" }) });
+      view.requestMeasure({
+        read: (v) => v.lineBlockAt(at).top - v.scrollDOM.clientHeight / 2,
+        write: (top, v) => {
+          v.scrollDOM.scrollTop = Math.max(0, top);
+        },
+      });
     }
     return () => view.destroy();
   }, [value, label, engine, line, column, message]);

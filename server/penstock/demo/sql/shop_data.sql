@@ -2,7 +2,7 @@
 -- second time, 0 for nobody) differ between the environments: development data is small and too clean.
 
 INSERT INTO customers (email, full_name, country, phone, registered_at)
-SELECT lower(first) || '.' || lower(last) || n || '@example.com',
+SELECT lower(first) || '.' || lower(last) || n || '@example.com' || CASE WHEN n % 53 = 0 THEN ' ' ELSE '' END,
        first || ' ' || last,
        (ARRAY['DE', 'FR', 'PT', 'SE', 'PL', 'IT'])[1 + n % 6],
        CASE WHEN n % 3 > 0 THEN '+49 30 555' || lpad(n::text, 4, '0') END,

@@ -42,11 +42,16 @@ class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class TierRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The rules of an environment that concern people."""
+    """The rules of an environment.
+
+    Args:
+        blocking_severity: findings of this severity or worse keep a stage closed.
+    """
 
     steps: tuple[Step, ...] = ()
     self_approval: bool = False
     rollout: Literal["auto", "manual"] = "auto"
+    blocking_severity: Literal["error", "warning", "info"] = "error"
 
 
 ROLE_LABELS = {

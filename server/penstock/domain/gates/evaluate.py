@@ -4,11 +4,11 @@ answer."""
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from penstock.domain.gates import approval
+from penstock.domain.gates import approval, review
 from penstock.domain.gates.gate import Blocker
 from penstock.domain.gates.order import Order
 
@@ -24,6 +24,7 @@ class Facts:
         held_reason: why a person paused the pipeline, or None.
         order: what the order gate made of the predecessors.
         rules: the tier's rules, or None when they cannot be read: then the stage stays closed.
+        findings: severity -> how many review found in the stage's changes.
         approvals: the answer of ``approval.assign`` under these rules.
         advance: the stage's own ``advance``; the tier may be stricter.
         advanced: somebody has run the stage.
@@ -34,6 +35,7 @@ class Facts:
     order: Order
     rules: approval.TierRules | None
     approvals: approval.Approvals | None
+    findings: Mapping[str, int]
     advance: str
     advanced: bool
 
@@ -91,6 +93,11 @@ def _approval(facts: Facts) -> Sequence[Blocker]:
     return approval.blockers(facts.approvals)
 
 
+def _review(facts: Facts) -> Sequence[Blocker]:
+    # Without readable rules the approval gate is closed anyway; the strictest reading is not needed on top of it.
+    return review.blockers(facts.findings, facts.rules.blocking_severity if facts.rules is not None else "error")
+
+
 def _advance(facts: Facts) -> Sequence[Blocker]:
     manual = facts.advance == "manual" or facts.rules is None or facts.rules.rollout == "manual"
     if not manual or facts.advanced:
@@ -98,7 +105,14 @@ def _advance(facts: Facts) -> Sequence[Blocker]:
     return (Blocker("advance", "manual", "Waits for somebody to run this stage.", ("role:project:releaser",)),)
 
 
-GATES: Final[tuple[Callable[[Facts], Sequence[Blocker]], ...]] = (_status, _hold, _order, _approval, _advance)
+GATES: Final[tuple[Callable[[Facts], Sequence[Blocker]], ...]] = (
+    _status,
+    _hold,
+    _order,
+    _review,
+    _approval,
+    _advance,
+)
 
 
 def evaluate(facts: Facts) -> Answer:

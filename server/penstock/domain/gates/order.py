@@ -54,12 +54,15 @@ def order(predecessors: Sequence[Predecessor]) -> Order:
         if not stage_ended(p.counts):
             found.append(Blocker("order", "waiting", f"Waits until {p.name} has ended.", (f"stage:{p.name}",)))
         elif p.strong and not stage_passes(p.counts):
-            found.append(
-                Blocker(
-                    "order",
-                    "predecessor_canceled",
-                    f"A task in {p.name} was canceled. Retry it, or skip it with a reason.",
-                    (f"stage:{p.name}",),
-                )
-            )
+            found.append(_not_passed(p))
     return Order("wait", tuple(found)) if found else Order("open")
+
+
+def _not_passed(predecessor: Predecessor) -> Blocker:
+    name, counts = predecessor.name, predecessor.counts
+    waiting_for = (f"stage:{name}",)
+    if counts["error"] or counts["failed"] or counts["skipped"]:
+        message = f"{name} did not pass; this stage is skipped once everything that it needs has ended."
+        return Blocker("order", "predecessor_failed", message, waiting_for)
+    message = f"A task in {name} was canceled. Retry it, or skip it with a reason."
+    return Blocker("order", "predecessor_canceled", message, waiting_for)

@@ -21,6 +21,9 @@ change = sa.Table(
     sa.Column("revert", sa.Text),
     sa.Column("verify", sa.Text),
     sa.Column("statements", sa.Integer, nullable=False),
+    # What review found in the text alone, and the steps that it is cut into: both follow from the bytes.
+    json("findings", "[]"),
+    json("steps", "[]"),
     created_at(),
     # One version may have several texts over time (a failed one is corrected); the target's ledger decides which one is
     # applied: a second text is refused there.  The same text is stored once.

@@ -46,6 +46,7 @@ stage = sa.Table(
     sa.Column("task_order", sa.Text, nullable=False),
     sa.Column("advance", sa.Text, nullable=False),
     sa.Column("digest", sa.Text, nullable=False),
+    json("findings", "{}"),  # severity -> how many, over the stage's changes
     time("advanced_at"),
     ref("advanced_by", "account.id", nullable=True),
     # The permit: present while the stage is open.

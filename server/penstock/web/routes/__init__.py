@@ -16,6 +16,7 @@ from penstock.web.routes.issues import ISSUE_ROUTES
 from penstock.web.routes.pipelines import PIPELINE_ROUTES
 from penstock.web.routes.projects import PROJECT_ROUTES
 from penstock.web.routes.releases import RELEASE_ROUTES
+from penstock.web.routes.reviews import REVIEW_ROUTES
 from penstock.web.routes.schedules import SCHEDULE_ROUTES
 from penstock.web.routes.tiers import TIER_ROUTES
 
@@ -31,5 +32,6 @@ ALL_ROUTES: Final[list[ControllerRouterHandler]] = [
     *RELEASE_ROUTES,
     *ISSUE_ROUTES,
     *PIPELINE_ROUTES,
+    *REVIEW_ROUTES,
     *EVENT_ROUTES,
 ]

@@ -73,6 +73,7 @@ class NewTier(Request, kw_only=True):
     steps: Annotated[list[TierStep], msgspec.Meta(max_length=10)] = msgspec.field(default_factory=list)
     self_approval: bool = False
     rollout: Literal["auto", "manual"] = "auto"
+    blocking_severity: Literal["error", "warning", "info"] = "error"
 
 
 class PatchTier(Request, kw_only=True):
@@ -80,6 +81,7 @@ class PatchTier(Request, kw_only=True):
     steps: Annotated[list[TierStep], msgspec.Meta(max_length=10)] | msgspec.UnsetType = msgspec.UNSET
     self_approval: bool | msgspec.UnsetType = msgspec.UNSET
     rollout: Literal["auto", "manual"] | msgspec.UnsetType = msgspec.UNSET
+    blocking_severity: Literal["error", "warning", "info"] | msgspec.UnsetType = msgspec.UNSET
 
 
 class TierOut(Response, kw_only=True):
@@ -88,6 +90,7 @@ class TierOut(Response, kw_only=True):
     steps: list[TierStep]
     self_approval: bool
     rollout: Literal["auto", "manual"]
+    blocking_severity: Literal["error", "warning", "info"]
     environments: list[str]
     version: int
 

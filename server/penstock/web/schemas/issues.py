@@ -29,6 +29,56 @@ class NewRelease(Request, kw_only=True):
     changes: Annotated[list[NewChange], msgspec.Meta(max_length=5_000)]
 
 
+class FindingOut(Response, kw_only=True):
+    """What a review rule says about one place of a change."""
+
+    rule: str
+    severity: Literal["error", "warning", "info"]
+    message: str
+    hint: str | None
+    statement_index: int | None
+    line: int | None
+    column: int | None
+
+
+class IssueFinding(FindingOut, kw_only=True):
+    """A finding in one of an issue's changes."""
+
+    change: str
+
+
+class StepOut(Response, kw_only=True):
+    """Statements, by index, that run in one transaction; or the one that runs outside of any."""
+
+    index: int
+    transactional: bool
+    statements: list[int]
+
+
+class NewReview(Request, kw_only=True):
+    """SQL to review without filing it."""
+
+    engine: Literal["postgres", "mysql", "mariadb"]
+    statement: str
+
+
+class ReviewOut(Response, kw_only=True):
+    """What review says of a script."""
+
+    findings: list[FindingOut]
+    steps: list[StepOut]
+
+
+class RuleOut(Response, kw_only=True):
+    """A rule of review, with what to do instead."""
+
+    id: str
+    engines: list[str]
+    severity: Literal["error", "warning", "info"]
+    message: str
+    instead: str
+
+
 class ChangeOut(Response, kw_only=True):
     version: str
     name: str
@@ -40,6 +90,8 @@ class ChangeOut(Response, kw_only=True):
     verify: str | None
     bytes: int
     statements: int
+    findings: list[FindingOut]
+    steps: list[StepOut]
 
 
 class ReleaseOut(Response, kw_only=True):

@@ -1,0 +1,35 @@
+"""Benchmarks that anybody can run again: ``scripts/bench tasks --help``."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from tests.bench import tasks
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one benchmark; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, (about, options, _) in _BENCHMARKS.items():
+        options(commands.add_parser(name, help=about, description=about))
+    given = parser.parse_args(arguments)
+    try:
+        _BENCHMARKS[given.command][2](given)
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+_BENCHMARKS: Final[
+    dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], None]]]
+] = {
+    "tasks": (tasks.ABOUT, tasks.options, lambda given: asyncio.run(tasks.main(given))),
+}
+
+if __name__ == "__main__":
+    sys.exit(main())
