@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 from prometheus_client import REGISTRY
 
@@ -136,10 +137,10 @@ def _said(error: type[PenstockError]) -> str:
     return " ".join((error.__doc__ or "").strip().split("\n\n")[0].split())
 
 
-def _modules() -> list[object]:
+def _modules() -> list[ModuleType]:
     """What a running server has loaded: a module that nothing uses has nothing to say."""
     assert bootstrap.__name__ in sys.modules
-    return [module for name, module in sys.modules.items() if name.startswith("penstock.") and module is not None]
+    return [module for name, module in sys.modules.items() if name.startswith("penstock.")]
 
 
 def _field_errors(module: ast.Module) -> Iterator[tuple[str, str]]:

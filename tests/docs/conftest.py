@@ -26,7 +26,7 @@ PAGE_SECONDS = 60
 ADMIN_PASSWORD = "admins-like-long-passwords"
 
 _MARK = "@@example "
-_PEOPLE = ("ADMIN", "ANA", "BO", "DANA")
+_PEOPLE = "ADMIN ANA BO DANA"
 
 
 @dataclass
@@ -50,10 +50,9 @@ class Shell:
         """
         lines = ["set -euo pipefail", self.known]
         for block in blocks:
-            lines += [f"printf '\\n{_MARK}%d\\n' {block.line}", block.script]
+            lines += [_mark(block.line), block.script]
         if keep:
-            lines += [f"printf '\\n{_MARK}0\\n'", "declare -f pick token api", f"declare -p PENSTOCK {'
-            '.join(_PEOPLE)}"]
+            lines += [_mark(0), "declare -f pick token api", f"declare -p PENSTOCK {_PEOPLE}"]
         done = subprocess.run(
             ["bash", "-c", "\n".join(lines)],
             cwd=self.directory,
@@ -102,9 +101,7 @@ def starting(roomy_directory: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 @pytest.fixture(scope="session")
-def target_url(
-    starting: subprocess.Popen[str], session_runner: asyncio.Runner, roomy_directory: Path
-) -> Iterator[str]:
+def target_url(starting: subprocess.Popen[str], session_runner: asyncio.Runner, roomy_directory: Path) -> Iterator[str]:
     """A server of our own for the examples' databases, which have fixed names; starts beside the other one."""
     postgres = EmbeddedPostgres(roomy_directory / "target", fsync="off", full_page_writes="off")
     url = driver_dsn(session_runner.run(postgres.start()))

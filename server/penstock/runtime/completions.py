@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError
 
 from penstock.services.attempts import Attempts
 from penstock.store import runs
+from penstock.store.database import TROUBLE
 
 log = structlog.get_logger(__name__)
 
@@ -77,7 +78,7 @@ class Completions:
                 return await self._attempts.end(pipeline_id, ends)
             except REFUSED:
                 raise
-            except (DBAPIError, OSError) as error:
+            except TROUBLE as error:
                 log.warning("completion_failed", pipeline=pipeline_id, error=repr(error)[:500])
             await asyncio.sleep(delay)
             delay = min(delay * 2, 5.0)

@@ -12,12 +12,11 @@ import uuid
 from collections.abc import Callable, Mapping
 
 import structlog
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock.services import metrics
 from penstock.store import queue
-from penstock.store.database import Database
+from penstock.store.database import TROUBLE, Database
 
 log = structlog.get_logger(__name__)
 
@@ -78,7 +77,7 @@ class Heartbeat:
                         ours = await database.run(work)
                     self._answer(began, ours, held)
                     last = time.monotonic()
-                except (DBAPIError, OSError, TimeoutError) as error:
+                except TROUBLE as error:
                     log.warning("heartbeat_failed", error=type(error).__name__)
                 metrics.heartbeat_age.set(time.monotonic() - last)
                 await asyncio.to_thread(self._stop.wait, self._beat_seconds)

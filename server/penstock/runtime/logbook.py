@@ -9,12 +9,11 @@ import asyncio
 from typing import Final
 
 import structlog
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock.runtime.port import TaskPort
 from penstock.store import runs
-from penstock.store.database import Database
+from penstock.store.database import TROUBLE, Database
 
 INTERVAL: Final = 0.25
 RETRY: Final = 2.0
@@ -31,7 +30,7 @@ async def keep(database: Database, port: TaskPort) -> None:
         try:
             if not await flush(database, port):
                 return
-        except (DBAPIError, OSError) as error:
+        except TROUBLE as error:
             log.warning("log_write_failed", error=repr(error)[:200])
             port.dirty.set()
             await asyncio.sleep(RETRY)

@@ -8,10 +8,10 @@ import random
 from collections.abc import Awaitable, Callable
 
 import structlog
-from sqlalchemy.exc import DBAPIError
 
 from penstock.domain.errors import PenstockError
 from penstock.services import metrics
+from penstock.store.database import TROUBLE
 
 log = structlog.get_logger(__name__)
 
@@ -52,7 +52,7 @@ async def forever(name: str, round_: Callable[[], Awaitable[bool]], signal: Sign
         try:
             more = await round_()
             failures = 0
-        except (DBAPIError, OSError, PenstockError) as error:
+        except (*TROUBLE, PenstockError) as error:
             failures += 1
             more = False
             metrics.loop_errors.labels(loop=name).inc()

@@ -10,11 +10,9 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Final, Literal
 
-from sqlalchemy.exc import DBAPIError
-
 from penstock.engines.base import LeaseLost, LogLevel, Session
 from penstock.store import queue, runs
-from penstock.store.database import Database
+from penstock.store.database import TROUBLE, Database
 
 MAX_LINES: Final = 100_000
 MAX_LINE: Final = 10_000
@@ -90,7 +88,7 @@ class TaskPort:
                     if not self.sent and not await queue.permitted(conn, self.claimed):
                         raise PermitLost
                 return
-            except (DBAPIError, OSError):
+            except TROUBLE:
                 await asyncio.sleep(0.5)
 
     def may_start_statement(self) -> None:

@@ -18,7 +18,6 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 import structlog
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock.domain.errors import PenstockError
@@ -32,7 +31,7 @@ from penstock.runtime.work.base import Work, again, failed
 from penstock.services import metrics
 from penstock.services.attempts import Attempts
 from penstock.store import queue, runs
-from penstock.store.database import Database
+from penstock.store.database import TROUBLE, Database
 
 MARGIN_SECONDS: Final = 2.0
 
@@ -190,7 +189,7 @@ class Runner:
             port.log("error", error.message)
             return failed(claimed, Failure("infrastructure", error.code, error.message), sent=port.sent)
         except Exception as error:
-            if isinstance(error, (DBAPIError, OSError)) and not isinstance(error, REFUSED):
+            if isinstance(error, TROUBLE) and not isinstance(error, REFUSED):
                 # Engines answer with results, so this is our own database: nothing is wrong with the task.
                 port.log("warning", f"The metadata database did not answer ({type(error).__name__}).")
                 message = "Penstock's own database did not answer while this task was being worked on."
@@ -205,7 +204,7 @@ class Runner:
         if port.has_lines or port.dirty.is_set():
             try:
                 await logbook.flush(self._database, port)
-            except (DBAPIError, OSError) as error:
+            except TROUBLE as error:
                 log.warning("log_flush_failed", error=repr(error)[:200])
 
     def _forget(self, claimed: queue.Claimed) -> None:

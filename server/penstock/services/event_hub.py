@@ -14,11 +14,10 @@ from typing import Any, Final
 
 import asyncpg
 import structlog
-from sqlalchemy.exc import DBAPIError
 
 from penstock.domain.events import LOG_APPENDED
 from penstock.store import events
-from penstock.store.database import Database, driver_dsn
+from penstock.store.database import TROUBLE, Database, driver_dsn
 from penstock.store.rows import Record
 
 EVENTS_CHANNEL: Final = "penstock_events"
@@ -108,7 +107,7 @@ class EventHub:
             self._wake.clear()
             try:
                 await self._read_new()
-            except (DBAPIError, OSError) as error:
+            except TROUBLE as error:
                 log.warning("events_not_read", error=type(error).__name__)
 
     async def _read_new(self) -> None:
@@ -167,7 +166,7 @@ class EventHub:
                 for record in waiting.values():
                     project_id = await self._project_of(record["pipeline"])
                     self._fan_out(record | {"project_id": project_id})
-            except (DBAPIError, OSError) as error:
+            except TROUBLE as error:
                 # The log itself is in the database: the next notice of the run brings readers up to date.
                 log.warning("log_notices_dropped", error=type(error).__name__)
             await asyncio.sleep(LOG_SECONDS)

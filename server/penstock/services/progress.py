@@ -145,6 +145,8 @@ class Progress:
         if verdict in UPSTREAM and self.pipeline.status == "open":
             moved = await tasks.move(self.conn, "skipped", own, sources=("waiting",), values={"skip_reason": verdict})
             if moved:
+                # Skipped work waits for nobody: its approvals are asked for again when its cause is gone.
+                await pipelines.set_permit(self.conn, stage.id, None, [])
                 self.event(events.STAGE_SKIPPED, stage=stage.name, reason=verdict, count=len(moved))
             return bool(moved)
         if verdict not in UPSTREAM:

@@ -142,7 +142,7 @@ def stage(
     facts = facts_of(loaded, found)
     answer = evaluate.evaluate(facts)
     by_id = {s.id: s.name for s in loaded.stages}
-    open_work = has_work(found)
+    open_work = bool(found.counts["waiting"] or found.counts["ready"])
     steps = _steps(principal, loaded, facts, people)
     actions = []
     if any(s["can_approve"] for s in steps):

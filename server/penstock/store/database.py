@@ -8,19 +8,30 @@ connection it is given.
 from __future__ import annotations
 
 import asyncio
+import math
 import random
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
 
+import sqlalchemy as sa
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 T = TypeVar("T")
 
+# What is raised when the metadata database does not answer, or answers with an error: worth another try later.
+TROUBLE: Final = (DBAPIError, PoolTimeout, OSError)
 ATTEMPTS: Final = 5
 SERIALIZATION: Final = frozenset({"40001", "40P01"})
+IDLE_SECONDS: Final = 1.0
+PREPARED: Final = 500  # statements per connection; we have some hundred in all
+_RETURNED: Final = "penstock_returned"
 
 
 def sqlstate(error: BaseException) -> str | None:
@@ -62,35 +73,61 @@ class Database:
             self.url,
             pool_size=pool_size,
             max_overflow=pool_size,
-            pool_pre_ping=True,
-            connect_args={"server_settings": {"application_name": "penstock", "timezone": "UTC"}},
+            pool_use_lifo=True,
+            connect_args={
+                "server_settings": {"application_name": "penstock", "timezone": "UTC"},
+                "prepared_statement_cache_size": PREPARED,
+            },
         )
+        self._reads = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        sa.event.listen(self.engine.sync_engine, "checkout", self._try_when_idle)
+        sa.event.listen(self.engine.sync_engine, "checkin", _note_return)
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[AsyncConnection]:
-        """A connection for reading; whatever it did is rolled back."""
-        async with self.engine.connect() as connection:
+        """A connection for reading: every statement sees what is committed when it begins, and holds no lock after."""
+        async with self._reads.connect() as connection:
             yield connection
 
     async def run(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         """Run ``work`` in one READ COMMITTED transaction and return what it returned, after the commit.
 
-        Serialization failures and deadlocks (40001, 40P01) run it again, up to five times, with jitter.
+        Serialization failures and deadlocks (40001, 40P01) run it again, up to five times, with jitter; so does a
+        connection that was lost before COMMIT was sent.
         """
         for attempt in range(1, ATTEMPTS + 1):
+            worked = False
             try:
                 async with self.engine.begin() as connection:
                     result = await work(connection)
+                    worked = True
                 return result
             except DBAPIError as error:
-                if sqlstate(error) not in SERIALIZATION or attempt == ATTEMPTS:
+                lost = error.connection_invalidated and not worked
+                if (sqlstate(error) not in SERIALIZATION and not lost) or attempt == ATTEMPTS:
                     raise
             await asyncio.sleep(random.uniform(0.2, 1.0) * 0.02 * 2**attempt)  # jitter, not a secret
         raise AssertionError("unreachable")
 
+    def _try_when_idle(self, dbapi: DBAPIConnection, entry: ConnectionPoolEntry, _: PoolProxiedConnection) -> None:
+        """Try a connection that lay in the pool for a while: that its server went away must not be its user's trouble.
+
+        One that is passed from hand to hand costs no round trip; see ``run`` for when it is lost all the same.
+        """
+        if time.monotonic() - entry.info.get(_RETURNED, math.inf) > IDLE_SECONDS:
+            dialect = self.engine.dialect
+            try:
+                dialect.do_ping(dbapi)
+            except dialect.loaded_dbapi.Error as error:
+                raise InvalidatePoolError from error  # the pool opens a new one
+
     async def close(self) -> None:
         """Close every connection."""
         await self.engine.dispose()
+
+
+def _note_return(_: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:
+    entry.info[_RETURNED] = time.monotonic()
 
 
 def row_dict(row: Any) -> dict[str, Any]:

@@ -1,0 +1,162 @@
+"""Finds the ends of MySQL and MariaDB statements the way the ``mariadb`` client does, and refuses what only a client
+could do."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NoReturn
+
+from penstock.sql.errors import SplitError
+from penstock.sql.position import BOM, Positions
+from penstock.sql.splitter.mysql_tokens import SEMICOLON, Dialect, Kind, Lexer, LoneReturn, Token, Unclosed
+from penstock.sql.statement import Statement
+
+_BETWEEN: Final = frozenset({Kind.BLANK, Kind.COMMENT})
+_UNCLOSED: Final = {
+    "unclosed_quote": "The quote that opens here is never closed.",
+    "unclosed_comment": "The comment that opens here is never closed.",
+}
+_LONGEST_DELIMITER: Final = 16  # of the client
+_CLIENT_COMMANDS: Final = frozenset(
+    b"SOURCE SYSTEM TEE NOTEE PAGER NOPAGER EGO CLEAR STATUS EDIT REHASH CHARSET QUIT EXIT CONNECT PROMPT".split()
+)
+_LINE: Final = re.compile(rb"[^\n]*+")
+_ARGUMENT: Final = re.compile(rb"""[ \t\v\f\r]*+(?:(["'`])(?P<quoted>[^"'`]*+)\1|(?P<plain>[^\s"'`]*+))""")
+_REST: Final = re.compile(rb"\s*+(?:(?:--|\#).*+|/\*[^*]*+\*/\s*+)?+", re.DOTALL)
+_OTHER_DELIMITER: Final = re.compile(rb"[ \t]++[;$/|&^~!@%]++[ \t\r]*+(?:\n|\Z)")
+
+
+def split(data: bytes, positions: Positions, dialect: Dialect) -> list[Statement]:
+    """Cut UTF-8 bytes without NUL into statements; see `penstock.sql.splitter.split`."""
+    return _Splitter(data, positions, dialect).run()
+
+
+class _Splitter:
+    """One pass over one text. Use once."""
+
+    def __init__(self, data: bytes, positions: Positions, dialect: Dialect) -> None:
+        self._data = data
+        self._positions = positions
+        self._found: list[Statement] = []
+        self._current = _Open()
+        self._lexer = Lexer(data, len(BOM) if data.startswith(BOM) else 0, dialect)
+
+    def run(self) -> list[Statement]:
+        """The statements in order. Raises `SplitError`."""
+        try:
+            for token in self._lexer.tokens():
+                if token.kind not in _BETWEEN:
+                    self._read(token)
+        except Unclosed as error:
+            self._refuse(error.start, _UNCLOSED[error.code], error.code)
+        except LoneReturn as error:
+            message = "The server reads on past this lone carriage return, so the comment does not end; use line feeds."
+            self._refuse(error.start, message, "lone_carriage_return")
+        self._close()
+        return self._found
+
+    def _read(self, token: Token) -> None:
+        if token.kind is Kind.BACKSLASH and self._data[token.end : token.end + 1] != b"N":  # \N is NULL
+            message = "Commands of the client (a backslash outside quotes) mean nothing to a server; use SQL."
+            self._refuse(token.start, message, "client_metacommand")
+        elif token.kind is Kind.DELIMITER:
+            self._close()
+        elif token.kind is Kind.WORD:
+            self._word(token)
+        else:
+            self._current.add(token)
+
+    def _word(self, token: Token) -> None:
+        # No keyword that matters here is longer; a megabyte-long word need not be copied.
+        word = self._data[token.start : min(token.end, token.start + 12)].upper()
+        if word == b"DELIMITER":
+            if self._current.start is None:
+                self._set_delimiter(token)
+                return
+            if _OTHER_DELIMITER.match(self._data, token.end):
+                message = "DELIMITER is a command of the client: end the statement before it."
+                self._refuse(token.start, message, "bad_delimiter")
+        if self._current.start is None and word in _CLIENT_COMMANDS:
+            message = f"{word.decode()} is a command of the client, which means nothing to a server."
+            self._refuse(token.start, message, "client_metacommand")
+        self._current.add_word(token, word)
+
+    def _set_delimiter(self, token: Token) -> None:
+        line = _LINE.match(self._data, token.end)
+        assert line is not None  # matches nothing, too
+        argument = _ARGUMENT.match(line[0])
+        assert argument is not None  # likewise
+        delimiter = argument["plain"] if argument["quoted"] is None else argument["quoted"]
+        blank = line[0][:1].isspace()
+        if not delimiter or not blank or len(delimiter) > _LONGEST_DELIMITER or b"\\" in delimiter:
+            message = "DELIMITER needs an argument of 1 to 16 characters without blanks, quotes and backslashes."
+            self._refuse(token.start, message, "bad_delimiter")
+        if b"\r" in line[0][:-1] or not _REST.fullmatch(line[0], argument.end()):
+            # The client would throw it away without a word.
+            self._refuse(token.start, "Nothing but a comment may follow DELIMITER on its line.", "bad_delimiter")
+        self._lexer.delimiter = delimiter
+        self._lexer.at = line.end()
+
+    def _close(self) -> None:
+        current, self._current = self._current, _Open()
+        if self._lexer.in_versioned:
+            assert current.versioned is not None  # it was opened within this statement
+            self._refuse(current.versioned, _UNCLOSED["unclosed_comment"], "unclosed_comment")
+        if current.start is None:
+            return
+        if self._lexer.delimiter == SEMICOLON and current.in_body:
+            message = "The body of this routine is cut at its first semicolon; put DELIMITER lines around it."
+            self._refuse(current.start, message, "unclosed_compound")
+        line, column = self._positions.of(current.start)
+        text = self._data[current.start : current.end].decode()
+        self._found.append(Statement(len(self._found), current.start, current.end, line, column, text))
+
+    def _refuse(self, offset: int, message: str, code: str) -> NoReturn:
+        line, column = self._positions.of(offset)
+        raise SplitError(message, line, column, code)
+
+
+class _Open:
+    """The statement that is being read: where it is, and whether it is inside a routine's body."""
+
+    _ROUTINES: Final = frozenset({b"PROCEDURE", b"FUNCTION", b"TRIGGER", b"EVENT", b"PACKAGE"})
+
+    def __init__(self) -> None:
+        self.start: int | None = None
+        self.end = 0
+        self.versioned: int | None = None
+        self._first = b""
+        self._previous = b""
+        self._routine = False
+        self._body = 0  # BEGIN and CASE that are not ended; other blocks need a BEGIN around them
+
+    @property
+    def in_body(self) -> bool:
+        """Whether a routine's BEGIN has no END yet."""
+        return self._body > 0
+
+    def add(self, token: Token) -> None:
+        """Read a token that is no word."""
+        if self.start is None:
+            self.start = token.start
+        self.end = token.end
+        if token.kind is Kind.VERSIONED_OPEN:
+            self.versioned = token.start
+        else:
+            self._previous = b""
+
+    def add_word(self, token: Token, word: bytes) -> None:
+        """Read a word, given in upper case."""
+        self.add(token)
+        if not self._first:
+            self._first = word
+        if self._first == b"CREATE" and not self._body and word in self._ROUTINES:
+            self._routine = True
+        elif self._first == b"BEGIN" and word == b"NOT":
+            self._routine, self._body = True, 1  # BEGIN NOT ATOMIC, MariaDB's nameless block
+        elif self._routine:
+            if word == b"BEGIN" or (word == b"CASE" and self._body and self._previous != b"END"):
+                self._body += 1
+            elif word == b"END":
+                self._ends = True
+        self._previous = word
