@@ -7,9 +7,9 @@ one test files is gone before the next one begins.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -41,6 +41,7 @@ PEOPLE: Final[Mapping[str, tuple[str, str | None]]] = {
     "bo": ("member", "owner"),
     "otto": ("member", "owner"),
     "dora": ("dba", None),
+    "una": ("dba", "owner"),
     "eve": ("member", None),
 }
 LEASES: Final = RunnerSettings(concurrency=8, lease_seconds=3.0, beat_seconds=0.5)
@@ -145,8 +146,7 @@ class Site:
 
     async def close(self) -> None:
         """Drop the target databases."""
-        for name in (n for names in self.names.values() for n in names):
-            await self.server.drop_database(name)
+        await asyncio.gather(*(self.server.drop_database(n) for names in self.names.values() for n in names))
 
 
 async def _sign_in(client: Client, name: str) -> None:
@@ -201,7 +201,7 @@ class World:
         self.database = database
         self.supervisor: Supervisor | None = None
         self._people: dict[str, Client] = {}
-        self._targets = 0
+        self._targets: Counter[str] = Counter()
 
     @property
     def ana(self) -> Client:
@@ -243,8 +243,8 @@ class World:
     async def target(self, environment: str = "dev", instance: str | None = None) -> Target:
         """An empty target database of the project, no other test's."""
         place = instance or f"pg-{environment}"
-        name = await self.site.target(environment, self._targets)
-        self._targets += 1
+        name = await self.site.target(environment, self._targets[environment])
+        self._targets[environment] += 1
         url = self.site.server.url(name)
         made = await self.sql(
             "INSERT INTO database (instance_id, name, project_id) SELECT i.id, :name, p.id FROM instance i, project p"
@@ -367,6 +367,20 @@ class World:
         """The lines of a run's log."""
         return [line["text"] for line in (await self.ana.ok("GET", f"/runs/{run}/log"))["items"]]
 
+    @contextmanager
+    def count_statements(self) -> Iterator[Callable[[], int]]:
+        """How many statements went to the metadata database meanwhile."""
+        seen: list[str] = []
+
+        def saw(_conn: Any, _cursor: Any, statement: str, *_: Any) -> None:
+            seen.append(statement)
+
+        sa.event.listen(self.database.engine.sync_engine, "before_cursor_execute", saw)
+        try:
+            yield lambda: len(seen)
+        finally:
+            sa.event.remove(self.database.engine.sync_engine, "before_cursor_execute", saw)
+
     async def close(self) -> None:
         """Stop what runs and sign everybody out."""
         await self.stop()
@@ -401,15 +415,3 @@ def task(target: Target, statement: str | None = None, **more: Any) -> Json:
     """The body of an explicit task."""
     own = {} if statement is None else {"statement": statement}
     return {"instance": target.instance, "database": target.id, **own, **more}
-
-
-@asynccontextmanager
-async def in_background(work: Callable[[], Any]) -> AsyncIterator[asyncio.Task[Any]]:
-    """Run something beside the test, and end it with it."""
-    running = asyncio.ensure_future(work())
-    try:
-        yield running
-    finally:
-        running.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await running

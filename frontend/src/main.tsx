@@ -9,7 +9,6 @@ import { ApiError } from "@/api/errors";
 import type { Me } from "@/api/types";
 import { cssVariablesResolver, theme } from "@/app/theme";
 import { ErrorPanel } from "@/shared/ui/ErrorPanel";
-import { NotFound } from "@/shared/ui/NotFound";
 import { Toasts } from "@/shared/ui/Toasts";
 import { routeTree } from "./routeTree.gen";
 
@@ -31,7 +30,6 @@ const router = createRouter({
   context: { queryClient },
   defaultPreload: "intent",
   scrollRestoration: true,
-  defaultNotFoundComponent: NotFound,
   defaultErrorComponent: ({ error, reset }) => <ErrorPanel error={error} retry={reset} />,
 });
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -36,6 +37,12 @@ class NotMigrated(PenstockError):
     """The metadata database is not of this version."""
 
     code = "not_migrated"
+
+
+class AddressTaken(PenstockError):
+    """The address to serve on is taken, or not ours."""
+
+    code = "address_taken"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +132,10 @@ async def serve(
         ready: entered once the server answers, left before it stops: prints the greeting, brings up a demo.
 
     Raises:
-        OSError: the address is taken.
+        AddressTaken: nobody can listen there.
         AlreadyRunning: another process uses the data directory.
     """
-    sock = serving.listen(settings.host, settings.port)
-    with sock:
+    with _listen(settings) as sock:
         async with metadata_database(settings, say) as url, _database(url, settings) as database:
             say("Migrating the metadata database")
             await migrate.upgrade(url)
@@ -160,10 +166,21 @@ async def serve(
                     serving.serve(app, sock, stopping, trusted_proxies=settings.trusted_proxies)
                 )
                 async with ready(started):
-                    await _until_stopped(stopping, web, supervisor)
+                    try:
+                        await _until_stopped(stopping, web, supervisor)
+                    finally:
+                        # While everything that tasks may be at work on is still up.
+                        await supervisor.stop()
             finally:
                 stopping.set()
                 await supervisor.stop()
+
+
+def _listen(settings: Settings) -> socket.socket:
+    try:
+        return serving.listen(settings.host, settings.port)
+    except OSError as error:
+        raise AddressTaken(f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}") from error
 
 
 async def _until_stopped(stopping: asyncio.Event, web: asyncio.Task[None], supervisor: Supervisor) -> None:

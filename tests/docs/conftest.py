@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -40,6 +41,7 @@ class Shell:
 
     directory: Path
     environment: dict[str, str]
+    server_log: Path
     known: str = field(default="")
 
     def run(self, blocks: list[Example], *, keep: bool = False) -> dict[int, str]:
@@ -53,18 +55,29 @@ class Shell:
             lines += [_mark(block.line), block.script]
         if keep:
             lines += [_mark(0), "declare -f pick token api", f"declare -p PENSTOCK {_PEOPLE}"]
-        done = subprocess.run(
-            ["bash", "-c", "\n".join(lines)],
-            cwd=self.directory,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=PAGE_SECONDS,
-        )
-        parts = re.split(rf"^{_MARK}(\d+)\n", done.stdout, flags=re.MULTILINE)
+        with open(self.directory / "shell.log", "w+") as log:
+            process = subprocess.Popen(
+                ["bash", "-c", "\n".join(lines)],
+                cwd=self.directory,
+                env=self.environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            try:
+                code: int | None = process.wait(PAGE_SECONDS)
+            except subprocess.TimeoutExpired:
+                code = None
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+            log.seek(0)
+            said = log.read()
+        parts = re.split(rf"^{_MARK}(\d+)\n", said, flags=re.MULTILINE)
         printed = {int(line): text for line, text in zip(parts[1::2], parts[2::2], strict=True)}
-        said = f"{done.stderr}\n{done.stdout[-2000:]}"
-        assert done.returncode == 0, f"line {max(printed, default=0)}: exit code {done.returncode}:\n{said}"
+        how = "did not end" if code is None else f"exit code {code}"
+        assert code == 0, (
+            f"line {max(printed, default=0)}: {how}:\n{said[-3000:]}\n{self.server_log.read_text()[-3000:]}"
+        )
         if keep:
             self.known = printed.pop(0)
         return printed
@@ -145,5 +158,5 @@ def shell(server: str, target_url: str, roomy_directory: Path) -> tuple[Shell, d
         "DB_USER": "penstock_change",
         "DB_PASSWORD": "of-the-change-login",
     }
-    made = Shell(roomy_directory, environment)
+    made = Shell(roomy_directory, environment, roomy_directory / "server.log")
     return made, made.run(examples(DOCS / "guide" / "getting-started.md"), keep=True)

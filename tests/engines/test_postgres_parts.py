@@ -6,10 +6,10 @@ import pytest
 
 from penstock.domain.errors import ValidationFailed
 from penstock.engines.base import FAILURE_CLASS, Failure, Target, application_name
+from penstock.engines.patience import backoff
 from penstock.engines.postgres.activity import is_older_attempt
 from penstock.engines.postgres.connect import without_user
 from penstock.engines.postgres.ledger import grants
-from penstock.engines.postgres.patience import backoff
 from penstock.engines.postgres.sqlstates import Reaction, reaction
 from penstock.engines.registry import engine_for
 

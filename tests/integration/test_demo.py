@@ -12,7 +12,7 @@ import stat
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,18 +49,21 @@ class Process:
         lines = [line.rsplit(maxsplit=2) for line in self.printed.read_text().splitlines()[1:]]
         return {line[1]: line[2] for line in lines if line[0] in ("Developer", "Project owner")}
 
-    async def greeted(self) -> None:
-        """Wait for the last line of the greeting."""
-
-        def answered() -> bool:
-            assert self.child.returncode is None, self.progress.read_text()
-            return self.printed.read_text().startswith("http") and self.printed.read_text().endswith("\n")
-
-        await eventually(answered, START_SECONDS, message="the greeting")
+    async def greeted(self, *, logins: int = 2) -> None:
+        """Wait for the greeting with that many people."""
+        await self._eventually(lambda: "\n" in self.printed.read_text() and len(self.logins) == logins, "the greeting")
 
     async def said(self, text: str) -> None:
         """Wait for a line of progress."""
-        await eventually(lambda: text in " ".join(self.progress.read_text().split()), START_SECONDS, message=text)
+        await self._eventually(lambda: text in " ".join(self.progress.read_text().split()), text)
+
+    async def _eventually(self, condition: Callable[[], bool], what: str) -> None:
+        def met() -> bool:
+            ended = condition() is False and self.child.returncode is not None
+            assert not ended, f"It ended before {what}: {self.progress.read_text()}"
+            return condition()
+
+        await eventually(met, START_SECONDS, message=what)
 
     async def stopped_by(self, number: signal.Signals) -> float:
         """Send a signal, wait for the end, and answer how many seconds it took."""
@@ -142,9 +145,11 @@ def seeded(session_runner: asyncio.Runner, first_logins: dict[str, str]) -> Iter
             await process.greeted()
             first_logins.update(process.logins)
 
-    session_runner.run(first_start())
-    yield parent / "data"
-    shutil.rmtree(parent)
+    try:
+        session_runner.run(first_start())
+        yield parent / "data"
+    finally:
+        shutil.rmtree(parent)
 
 
 @pytest.fixture
@@ -304,7 +309,7 @@ async def test_without_a_runner_the_rest_is_left_to_a_later_start(data_dir: Path
 
 async def test_without_the_demo_there_is_nothing_of_it(data_dir: Path) -> None:
     async with serving(data_dir, "--no-demo") as process:
-        await process.greeted()
+        await process.greeted(logins=0)
         async with signed_in(process, *ADMIN) as client:
             assert await items(client, "/projects") == await items(client, "/instances") == []
         assert process.logins == {}
@@ -314,7 +319,7 @@ async def test_without_the_demo_there_is_nothing_of_it(data_dir: Path) -> None:
 
 async def test_the_targets_stay_down_when_the_demo_is_not_wanted(seeded: Path) -> None:
     async with serving(seeded, "--no-demo") as process:
-        await process.greeted()
+        await process.greeted(logins=0)
         assert len(await issues_of(process)) == 3
         port = int((seeded / "demo-targets" / "port").read_text())
         with socket.socket() as probe:

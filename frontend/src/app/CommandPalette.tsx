@@ -7,6 +7,8 @@ import { type Command, useCommandList } from "./commands";
 
 const [store, actions] = createSpotlight();
 
+const EVERYWHERE = new Set(["Do", "Go to"]);
+
 const toAction = (command: Command): SpotlightActionData => ({
   id: command.id,
   label: command.label,
@@ -25,10 +27,14 @@ export function CommandPalette({ onClosed }: { onClosed: () => void }) {
     actions.open();
   }, []);
 
-  const groups = [...new Set(commands.map((c) => c.group))].map((group) => ({
-    group,
-    actions: commands.filter((c) => c.group === group).map(toAction),
-  }));
+  // What concerns the page comes before what is possible everywhere.
+  const names = [...new Set(commands.map((c) => c.group))];
+  const groups = names
+    .sort((a, b) => Number(EVERYWHERE.has(a)) - Number(EVERYWHERE.has(b)))
+    .map((group) => ({
+      group,
+      actions: commands.filter((c) => c.group === group).map(toAction),
+    }));
   const number = /^#?(\d+)$/.exec(q)?.[1];
   const issues: SpotlightActionData[] = (found.data?.items ?? []).map((issue) => ({
     id: `issue-${issue.id}`,

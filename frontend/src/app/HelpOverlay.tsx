@@ -27,13 +27,7 @@ export function HelpOverlay({ onClose }: { onClose: () => void }) {
       </tr>
     ));
   return (
-    <Modal
-      opened
-      onClose={onClose}
-      title="Keyboard shortcuts"
-      size="lg"
-      closeButtonProps={{ "aria-label": "Close" }}
-    >
+    <Modal opened onClose={onClose} title="Keyboard shortcuts" size="lg">
       <div className={classes.columns}>
         {groups.map((group) => (
           <section key={group}>

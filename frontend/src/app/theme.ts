@@ -14,8 +14,22 @@ const water: MantineColorsTuple = [
   "#0f4260",
 ];
 
+/** Dark surfaces with a trace of the same blue, so that inputs and panels belong together. */
+const dark: MantineColorsTuple = [
+  "#dfe5ea",
+  "#b4bfca",
+  "#9ba7b3",
+  "#7b8794",
+  "#3d4751",
+  "#303841",
+  "#1e242a",
+  "#181d22",
+  "#14181c",
+  "#101418",
+];
+
 export const theme = createTheme({
-  colors: { water },
+  colors: { water, dark },
   primaryColor: "water",
   primaryShade: { light: 7, dark: 8 },
   defaultRadius: "sm",
@@ -48,7 +62,14 @@ export const theme = createTheme({
     Input: { defaultProps: { size: "xs" } },
     Menu: { defaultProps: { shadow: "md", position: "bottom-end", withinPortal: true } },
     Modal: {
-      defaultProps: { centered: false, yOffset: "10vh", overlayProps: { backgroundOpacity: 0.4 } },
+      // A dialog's header is no banner of the page.
+      defaultProps: {
+        centered: false,
+        yOffset: "10vh",
+        overlayProps: { backgroundOpacity: 0.4 },
+        closeButtonProps: { "aria-label": "Close" },
+        attributes: { header: { role: "none" } },
+      },
       styles: { title: { fontWeight: 620, fontSize: "0.9375rem" } },
     },
     Popover: { defaultProps: { shadow: "md" } },

@@ -15,6 +15,7 @@ from rich.console import Console
 from penstock import bootstrap, demo, logging
 from penstock.domain.errors import PenstockError
 from penstock.embedded import EmbeddedPostgresError
+from penstock.services.first_start import FirstAdmin
 from penstock.settings import Settings, SettingsError
 from penstock.signals import stop_on_signals
 
@@ -45,7 +46,7 @@ def _run(settings: Settings, work: Coroutine[Any, Any, None]) -> None:
     except (EmbeddedPostgresError, PenstockError) as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:
-        raise click.ClickException(f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}") from error
+        raise click.ClickException(str(error)) from error
 
 
 @click.command()
@@ -65,6 +66,7 @@ async def _serve(settings: Settings, *, with_demo: bool, with_runner: bool) -> N
 
     @asynccontextmanager
     async def ready(started: bootstrap.Started) -> AsyncIterator[None]:
+        _introduce(started.admin)
         async with demo.running(settings, started.services, stopping, wanted=with_demo, say=progress.say) as logins:
             _greet(started, logins)
             yield
@@ -73,14 +75,19 @@ async def _serve(settings: Settings, *, with_demo: bool, with_runner: bool) -> N
         await bootstrap.serve(settings, stopping, runner=with_runner, say=progress.say, ready=ready)
 
 
+def _introduce(admin: FirstAdmin | None) -> None:
+    """The new administrator's login, before anything else can go wrong: a password that was made up is shown once."""
+    if admin is None:
+        return
+    password = admin.password if admin.generated else "as set in PENSTOCK_ADMIN_PASSWORD"
+    click.echo(f"Administrator  {admin.email}  {password}")
+    if admin.generated:
+        click.echo("               This password is not shown again.")
+
+
 def _greet(started: bootstrap.Started, logins: list[demo.Login]) -> None:
-    """The address alone on its line, so that a program can read it; then who can sign in."""
+    """The address alone on its line, so that a program can read it; then who can sign in to the demo."""
     click.echo(started.url)
-    if started.admin is not None:
-        password = started.admin.password if started.admin.generated else "as set in PENSTOCK_ADMIN_PASSWORD"
-        click.echo(f"Administrator  {started.admin.email}  {password}")
-        if started.admin.generated:
-            click.echo("               This password is not shown again.")
     for login in logins:
         click.echo(f"{login.role:13}  {login.email}  {login.password}")
 

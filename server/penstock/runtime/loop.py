@@ -36,7 +36,14 @@ class Signal:
         self._event.clear()
 
 
-async def forever(name: str, round_: Callable[[], Awaitable[bool]], signal: Signal, *, poll_seconds: float) -> None:
+async def forever(
+    name: str,
+    round_: Callable[[], Awaitable[bool]],
+    signal: Signal,
+    *,
+    poll_seconds: float,
+    rest_seconds: float = 0.0,
+) -> None:
     """Run rounds until cancelled.
 
     Args:
@@ -44,6 +51,7 @@ async def forever(name: str, round_: Callable[[], Awaitable[bool]], signal: Sign
         round_: returns True when there may be more to do at once.
         signal: wakes the loop early.
         poll_seconds: the longest wait between rounds.
+        rest_seconds: the shortest, unless there is more to do: what wakes the loop meanwhile is done together.
 
     A failing metadata database ends a round, not the loop: the error is logged and counted, and the loop backs off.
     """
@@ -61,4 +69,5 @@ async def forever(name: str, round_: Callable[[], Awaitable[bool]], signal: Sign
         if more:
             await asyncio.sleep(0)
         else:
+            await asyncio.sleep(rest_seconds)
             await signal.wait(poll_seconds)

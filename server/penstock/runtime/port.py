@@ -83,10 +83,11 @@ class TaskPort:
             self.may_start_statement()
             try:
                 async with self._database.connect() as conn:
-                    if not await queue.holds(conn, self.claimed):
-                        raise LeaseLost
-                    if not self.sent and not await queue.permitted(conn, self.claimed):
-                        raise PermitLost
+                    standing = await queue.standing(conn, self.claimed)
+                if not standing.holds:
+                    raise LeaseLost
+                if not self.sent and not standing.permitted:
+                    raise PermitLost
                 return
             except TROUBLE:
                 await asyncio.sleep(0.5)
@@ -138,3 +139,7 @@ class TaskPort:
     def has_lines(self) -> bool:
         """Lines wait to be stored."""
         return bool(self._lines)
+
+    def more_lines_than(self, count: int) -> bool:
+        """More lines than that wait to be stored."""
+        return len(self._lines) > count

@@ -15,6 +15,7 @@ import time
 import uuid
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 import structlog
@@ -70,6 +71,7 @@ class Runner:
         self._tasks: set[asyncio.Task[None]] = set()
         self._draining = False
         self._claiming = asyncio.Lock()
+        self._look_for_abandoned = 0.0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._heartbeat = Heartbeat(
             database.url,
@@ -105,8 +107,10 @@ class Runner:
             return await queue.claim_abandoned(conn, self.id, room - len(claims), self._lease_seconds)
 
         claims = await self._database.run(work)
-        if len(claims) < room:
+        if len(claims) < room and began >= self._look_for_abandoned:
             claims += await self._database.run(abandoned)
+            if len(claims) < room:
+                self._look_for_abandoned = began + min(1.0, self._lease_seconds / 4)
         by_pipeline: dict[int, list[queue.Claimed]] = defaultdict(list)
         for claimed in claims:
             metrics.claimed.labels(type=claimed.type).inc()
@@ -161,8 +165,7 @@ class Runner:
                     keeper.cancel()
                     with contextlib.suppress(asyncio.CancelledError):
                         await keeper
-                    await self._flush(port)
-                    outcome = end.to if await self._completions.write(end) else "lost"
+                    outcome = end.to if await self._end(end, port) else "lost"
                 if outcome == "lost":
                     metrics.leases_lost.inc()
                     log.warning("lease_lost")
@@ -200,12 +203,15 @@ class Runner:
             )
             return failed(claimed, Failure("infrastructure", "internal", message), sent=port.sent)
 
-    async def _flush(self, port: TaskPort) -> None:
-        if port.has_lines or port.dirty.is_set():
+    async def _end(self, end: runs.End, port: TaskPort) -> bool:
+        """Write an end together with the last lines of its log; returns whether it was still ours to say."""
+        if port.more_lines_than(logbook.BATCH):
             try:
                 await logbook.flush(self._database, port)
             except TROUBLE as error:
                 log.warning("log_flush_failed", error=repr(error)[:200])
+        lines = port.unstored(logbook.BATCH)
+        return await self._completions.write(replace(end, lines=lines, progress=port.progress_text))
 
     def _forget(self, claimed: queue.Claimed) -> None:
         with self._ports_lock:

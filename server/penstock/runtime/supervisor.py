@@ -30,6 +30,7 @@ from penstock.store.tasks import CANCEL_CHANNEL, READY_CHANNEL
 log = structlog.get_logger(__name__)
 
 DRAIN_SECONDS: Final = 1.5
+SEQUENCER_REST: Final = 0.1  # events reach people that much later at most; a busy runner pays for ten rounds a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class Supervisor:
     ) -> None:
         self._database = database
         self._loops: list[asyncio.Task[None]] = []
+        self._stopped = False
         self._outbox, self._wake, self._calm = Signal(), Signal(), Signal()
         works: dict[str, Work] = {}
         for work in (
@@ -84,7 +86,7 @@ class Supervisor:
             OUTBOX_CHANNEL: lambda _: self._outbox.set(),
             WAKE_CHANNEL: lambda _: self._wake.set(),
         }
-        self._loop("sequencer", Sequencer(self._database).round, self._outbox, 1.0)
+        self._loop("sequencer", Sequencer(self._database).round, self._outbox, 1.0, rest=SEQUENCER_REST)
         self._loop("gatekeeper", Gatekeeper(self._database).round, self._wake, 2.0)
         self._loop("scheduler", Scheduler(self._database).round, self._calm, 2.0)
         reaper = Reaper(self._database, lease_seconds=self._lease_seconds)
@@ -98,8 +100,10 @@ class Supervisor:
         wakeup = Wakeup(driver_dsn(self._database.url), handlers)
         self._loops.append(asyncio.create_task(wakeup.run(), name="wakeup"))
 
-    def _loop(self, name: str, round_: Callable[[], Awaitable[bool]], signal: Signal, seconds: float) -> None:
-        work = forever(name, round_, signal, poll_seconds=seconds)
+    def _loop(
+        self, name: str, round_: Callable[[], Awaitable[bool]], signal: Signal, seconds: float, *, rest: float = 0.0
+    ) -> None:
+        work = forever(name, round_, signal, poll_seconds=seconds, rest_seconds=rest)
         self._loops.append(asyncio.create_task(work, name=name))
 
     async def failed(self) -> None:
@@ -110,7 +114,11 @@ class Supervisor:
                 loop.result()
 
     async def stop(self) -> None:
-        """Drain the runner first, so that what ends meanwhile is still announced; then stop the loops."""
+        """Drain the runner first, so that what ends meanwhile is still announced; then stop the loops.  Safe to call
+        twice."""
+        if self._stopped:
+            return
+        self._stopped = True
         if self._runner is not None:
             await self._runner.drain(DRAIN_SECONDS)
         for loop in self._loops:

@@ -75,21 +75,26 @@ class Targets:
             CredentialsMissing: it has no user name, or its environment variable is not usable.
             SecretUnreadable: its password cannot be opened.
         """
-        row = await instances.by_id(conn, instance_id)
-        if row is None:
-            raise NotFound(f"There is no instance {instance_id}.")
-        stored = await instances.get_secret(conn, instance_id, PASSWORD)
-        password = None
-        if stored is not None:
-            password = self._keyring.open(Sealed(**stored), secret_context(instance_id, PASSWORD)).decode()
-        return self.target_of(row, password, database)
+        row = await self._connecting(conn, instance_id)
+        return self.target_of(row, self._password(instance_id, row), database)
 
     async def instance_target(self, conn: AsyncConnection, instance_id: int) -> Target:
         """The target of an instance as a whole: it connects to its maintenance database.  Raises like
         ``target_for``."""
-        row = await instances.by_id(conn, instance_id)
-        maintenance = row["options"].get("maintenance_database") if row is not None else None
-        return await self.target_for(conn, instance_id, maintenance)
+        row = await self._connecting(conn, instance_id)
+        return self.target_of(row, self._password(instance_id, row), row["options"].get("maintenance_database"))
+
+    async def _connecting(self, conn: AsyncConnection, instance_id: int) -> Mapping[str, Any]:
+        row = await instances.connecting(conn, instance_id, PASSWORD)
+        if row is None:
+            raise NotFound(f"There is no instance {instance_id}.")
+        return row
+
+    def _password(self, instance_id: int, row: Mapping[str, Any]) -> str | None:
+        if row["ciphertext"] is None:
+            return None
+        sealed = Sealed(row["key_id"], row["wrapped_key"], row["ciphertext"])
+        return self._keyring.open(sealed, secret_context(instance_id, PASSWORD)).decode()
 
     def target_of(self, settings: Mapping[str, Any], password: str | None, database: str | None = None) -> Target:
         """The target of settings that may not be stored yet.

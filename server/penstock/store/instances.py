@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
@@ -53,6 +53,30 @@ async def by_slug(conn: AsyncConnection, slug: str) -> Record | None:
 async def by_id(conn: AsyncConnection, instance_id: int) -> Record | None:
     """One instance."""
     return await fetch_one(conn, _select().where(instance.c.id == instance_id))
+
+
+_CONNECTING: Final = (
+    sa.select(
+        instance.c.engine,
+        instance.c.host,
+        instance.c.port,
+        instance.c.username,
+        instance.c.dsn_env,
+        instance.c.tls,
+        instance.c.options,
+        secret.c.key_id,
+        secret.c.wrapped_key,
+        secret.c.ciphertext,
+    )
+    .outerjoin(secret, (secret.c.instance_id == instance.c.id) & (secret.c.name == sa.bindparam("secret")))
+    .where(instance.c.id == sa.bindparam("id"))
+)
+
+
+async def connecting(conn: AsyncConnection, instance_id: int, secret_name: str) -> Record | None:
+    """What it takes to connect to an instance: its settings, and a sealed secret whose columns are None without one."""
+    row = (await conn.execute(_CONNECTING, {"id": instance_id, "secret": secret_name})).one_or_none()
+    return dict(row._mapping) if row is not None else None
 
 
 async def lock(conn: AsyncConnection, slug: str) -> Record | None:

@@ -107,6 +107,11 @@ async def seal(conn: AsyncConnection) -> int | None:
     """
     if not await conn.scalar(sa.select(sa.func.pg_try_advisory_xact_lock(SEQUENCER_LOCK))):
         return None
+    rows = (
+        await conn.execute(sa.select(audit).where(audit.c.sealed_as.is_(None)).order_by(audit.c.id).limit(BATCH))
+    ).all()
+    if not rows:
+        return 0
     tail = (
         await conn.execute(
             sa.select(audit.c.sealed_as, audit.c.seal)
@@ -116,9 +121,6 @@ async def seal(conn: AsyncConnection) -> int | None:
         )
     ).one_or_none()
     number, previous = (tail.sealed_as, tail.seal) if tail else (0, b"")
-    rows = (
-        await conn.execute(sa.select(audit).where(audit.c.sealed_as.is_(None)).order_by(audit.c.id).limit(BATCH))
-    ).all()
     for row in rows:
         number += 1
         previous = seal_of(previous, dict(row._mapping))

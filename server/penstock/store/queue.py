@@ -249,33 +249,34 @@ def fence(claimed: Claimed) -> tuple[sa.ColumnElement[bool], ...]:
     return (task.c.id == claimed.id, task.c.attempt == claimed.attempt, task.c.lease == claimed.lease)
 
 
-async def holds(conn: AsyncConnection, claimed: Claimed) -> bool:
-    """Tell whether the lease is still ours and has not run out."""
-    return bool(
-        await conn.scalar(
-            sa.select(
-                sa.exists(
-                    sa.select(task.c.id).where(
-                        *fence(claimed),
-                        task.c.status.in_(ACTIVE),
-                        task.c.lease_until > sa.func.statement_timestamp(),
-                    )
-                )
-            )
-        )
-    )
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a runner may still do about a task at this instant.
+
+    Args:
+        holds: the lease is ours and has not run out.
+        permitted: the stage's permit stands; a task that is being canceled needs none to find out how it ended.
+    """
+
+    holds: bool
+    permitted: bool
 
 
-async def permitted(conn: AsyncConnection, claimed: Claimed) -> bool:
-    """Tell whether the stage's permit still stands; a task that is being canceled needs none to find out how it
-    ended."""
-    return bool(
-        await conn.scalar(
-            sa.select(
-                sa.exists(sa.select(task.c.id).where(*fence(claimed), permit_holds() | (task.c.status == "canceling")))
-            )
-        )
-    )
+_STANDING: Final = sa.select(
+    (task.c.status.in_(ACTIVE) & (task.c.lease_until > sa.func.statement_timestamp())).label("holds"),
+    (permit_holds() | (task.c.status == "canceling")).label("permitted"),
+).where(
+    task.c.id == sa.bindparam("id"),
+    task.c.attempt == sa.bindparam("attempt"),
+    task.c.lease == sa.bindparam("lease"),
+)
+
+
+async def standing(conn: AsyncConnection, claimed: Claimed) -> Standing:
+    """Ask for lease and permit at once: every change of every task asks twice."""
+    given = {"id": claimed.id, "attempt": claimed.attempt, "lease": claimed.lease}
+    row = (await conn.execute(_STANDING, given)).one_or_none()
+    return Standing(row.holds, row.permitted) if row is not None else Standing(holds=False, permitted=False)
 
 
 async def beat(

@@ -150,7 +150,7 @@ async def finding_counts(conn: AsyncConnection, release_ids: Sequence[int], envi
         .select_from(release_change.join(change, change.c.id == release_change.c.change_id).join(finding, sa.true()))
         .where(
             release_change.c.release_id.in_(release_ids),
-            sa.or_(change.c.environments.is_(None), change.c.environments.any(environment)),
+            sa.or_(change.c.environments.is_(None), sa.literal(environment) == sa.any_(change.c.environments)),
         )
         .group_by(severity)
     )

@@ -13,29 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock.domain.pipeline.status import ACTIVE
 from penstock.store import queue, tasks
-from penstock.store.tables.pipelines import run_log, stage, task, task_change, task_run
+from penstock.store.tables.pipelines import stage, task, task_change, task_run
 
 LOGS_CHANNEL: Final = "penstock_logs"
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """How an attempt ended.
-
-    Args:
-        to: the task's new status; ``ready`` for an attempt that is to be made again.
-        failure: what people see when it failed, or while it waits for another attempt.
-        delay: seconds until the next attempt, with ``ready``.
-        changes: version -> what became of the change in this attempt.
-    """
-
-    claimed: queue.Claimed
-    to: Literal["succeeded", "failed", "canceled", "ready"]
-    failure: Mapping[str, Any] | None = None
-    failure_class: Literal["failed", "error"] | None = None
-    delay: float = 0.0
-    sent: bool = False
-    changes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +27,30 @@ class Line:
     level: str
     text: str
     statement_index: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How an attempt ended.
+
+    Args:
+        to: the task's new status; ``ready`` for an attempt that is to be made again.
+        failure: what people see when it failed, or while it waits for another attempt.
+        delay: seconds until the next attempt, with ``ready``.
+        changes: version -> what became of the change in this attempt.
+        lines: the last lines of its log, which no earlier write has stored.
+        progress: how far it came, for the task table.
+    """
+
+    claimed: queue.Claimed
+    to: Literal["succeeded", "failed", "canceled", "ready"]
+    failure: Mapping[str, Any] | None = None
+    failure_class: Literal["failed", "error"] | None = None
+    delay: float = 0.0
+    sent: bool = False
+    changes: Mapping[str, str] = field(default_factory=dict)
+    lines: Sequence[Line] = ()
+    progress: str | None = None
 
 
 def _fences(claims: Sequence[queue.Claimed]) -> sa.ColumnElement[bool]:
@@ -88,12 +92,11 @@ async def end(conn: AsyncConnection, ends: Sequence[End]) -> list[tuple[End, tas
     """
     written: list[tuple[End, tasks.Moved]] = []
     by_id = {e.claimed.id: e for e in ends}
-    plain = [e.claimed for e in ends if e.to == "succeeded"]
-    moved = await tasks.move(conn, "succeeded", _fences(plain), sources=("running", "canceling")) if plain else []
+    moved = await _end_well(conn, [e for e in ends if e.to == "succeeded"])
     for e in ends:
         if e.to == "succeeded":
             continue
-        values: dict[str, Any] = {"failure": e.failure if e.failure is not None else sa.null()}
+        values: dict[str, Any] = {"failure": e.failure if e.failure is not None else sa.null(), "progress": e.progress}
         if e.to == "failed":
             values |= {"failure_class": e.failure_class}
         if e.to == "ready":
@@ -110,7 +113,16 @@ async def end(conn: AsyncConnection, ends: Sequence[End]) -> list[tuple[End, tas
         same = [(e, m) for e, m in written if e.to == to]
         await _end_runs(conn, [e.claimed for e, _ in same], [m for _, m in same], outcome[to])
     await _write_changes(conn, [e for e, _ in written])
+    await _append_lines(conn, [(e.claimed, e.lines) for e, _ in written if e.lines])
     return written
+
+
+async def _end_well(conn: AsyncConnection, ends: Sequence[End]) -> list[tasks.Moved]:
+    if not ends:
+        return []
+    progress = sa.case({e.claimed.id: e.progress for e in ends}, value=task.c.id)
+    fences = _fences([e.claimed for e in ends])
+    return await tasks.move(conn, "succeeded", fences, sources=("running", "canceling"), values={"progress": progress})
 
 
 async def _end_runs(
@@ -177,26 +189,48 @@ async def append_log(
     ).one_or_none()
     if ours is None:
         return False
-    if lines:
-        await conn.execute(
-            postgresql.insert(run_log).on_conflict_do_nothing(),  # stored before, if only the answer got lost
-            [
-                {
-                    "run_id": claimed.run_id,
-                    "seq": line.seq,
-                    "at": line.at,
-                    "level": line.level,
-                    "text": line.text,
-                    "statement_index": line.statement_index,
-                }
-                for line in lines
-            ],
-        )
-        last = lines[-1].seq
-        await conn.execute(sa.update(task_run).where(task_run.c.id == claimed.run_id).values(last_seq=last))
-        payload = f"{claimed.run_id}:{claimed.id}:{claimed.pipeline_id}:{last}"
-        await conn.execute(sa.select(sa.func.pg_notify(LOGS_CHANNEL, payload)))
+    await _append_lines(conn, [(claimed, lines)] if lines else [])
     return True
+
+
+_APPEND: Final = sa.text(
+    """
+    WITH line AS (
+        INSERT INTO run_log (run_id, seq, at, level, text, statement_index)
+        SELECT * FROM unnest(CAST(:runs AS bigint[]), CAST(:seqs AS bigint[]), CAST(:times AS timestamptz[]),
+                             CAST(:levels AS text[]), CAST(:texts AS text[]), CAST(:indices AS integer[]))
+        ON CONFLICT DO NOTHING  -- stored before, if only the answer got lost
+    ), last AS (
+        UPDATE task_run SET last_seq = given.seq
+        FROM unnest(CAST(:ended AS bigint[]), CAST(:lasts AS bigint[])) AS given(run_id, seq)
+        WHERE task_run.id = given.run_id
+    )
+    SELECT pg_notify(:channel, payload) FROM unnest(CAST(:payloads AS text[])) AS payload
+    """
+)
+
+
+async def _append_lines(conn: AsyncConnection, logs: Sequence[tuple[queue.Claimed, Sequence[Line]]]) -> None:
+    """Add lines to the logs of runs that the caller knows to be ours, in one statement; ``logs`` has no empty one."""
+    if not logs:
+        return
+    lines = [(claimed.run_id, line) for claimed, added in logs for line in added]
+    lasts = [(claimed, added[-1].seq) for claimed, added in logs]
+    await conn.execute(
+        _APPEND,
+        {
+            "runs": [run_id for run_id, _ in lines],
+            "seqs": [line.seq for _, line in lines],
+            "times": [line.at for _, line in lines],
+            "levels": [line.level for _, line in lines],
+            "texts": [line.text for _, line in lines],
+            "indices": [line.statement_index for _, line in lines],
+            "ended": [claimed.run_id for claimed, _ in lasts],
+            "lasts": [seq for _, seq in lasts],
+            "payloads": [f"{c.run_id}:{c.id}:{c.pipeline_id}:{seq}" for c, seq in lasts],
+            "channel": LOGS_CHANNEL,
+        },
+    )
 
 
 @dataclass(frozen=True, slots=True)

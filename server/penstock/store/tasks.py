@@ -84,7 +84,9 @@ async def move(
     """
     legal = [s for s, targets in TRANSITIONS.items() if to in targets and (sources is None or s in sources)]
     wanted = [task.c.status.in_(legal), *conditions]
-    if to == "ready" or not {"waiting", "failed", "canceled", "skipped"}.issuperset(legal):
+    # What is claimable or active has its place already, and keeps it on the way to another active status.
+    gives_place = to not in ACTIVE
+    if gives_place and (to == "ready" or not {"waiting", "failed", "canceled", "skipped"}.issuperset(legal)):
         instances = (await conn.scalars(sa.select(task.c.instance_id).where(*wanted).distinct())).all()
         if not instances:
             return []
@@ -124,8 +126,8 @@ async def move(
         changed = {f"n_{name}": stage.c[f"n_{name}"] + n for name, n in delta.items() if n}
         if changed:
             await conn.execute(sa.update(stage).where(stage.c.id == stage_id).values(changed))
-    freed = {r.instance_id for r in rows if to == "ready" or r.old_status in ("ready", *ACTIVE)}
-    await promote(conn, freed)
+    if gives_place:
+        await promote(conn, {r.instance_id for r in rows if to == "ready" or r.old_status in ("ready", *ACTIVE)})
     return [Moved(r.id, r.name, r.stage_id, r.instance_id, r.attempt, r.old_status, to) for r in rows]
 
 
@@ -164,8 +166,11 @@ _PROMOTE: Final = sa.text(
         LIMIT (SELECT greatest(max_running_tasks - (SELECT count(*) FROM busy), 0) FROM instance WHERE id = :instance)
     ), first AS (
         SELECT DISTINCT ON (slot_key) id FROM head ORDER BY slot_key, priority, run_at, id
+    ), promoted AS (
+        UPDATE task SET claimable = true WHERE id IN (SELECT id FROM first) RETURNING id
     )
-    UPDATE task SET claimable = true WHERE id IN (SELECT id FROM first) RETURNING id
+    SELECT (SELECT count(*) FROM promoted) AS promoted, (SELECT count(*) FROM head) AS looked_at,
+           CASE WHEN EXISTS (SELECT FROM promoted) THEN pg_notify(:channel, '') END
     """
 )
 
@@ -182,10 +187,11 @@ async def promote(conn: AsyncConnection, instance_ids: Iterable[int]) -> int:
     """
     promoted = 0
     for instance_id in sorted(set(instance_ids)):
-        while found := len((await conn.execute(_PROMOTE, {"instance": instance_id})).all()):
-            promoted += found
-    if promoted:
-        await conn.execute(sa.select(sa.func.pg_notify(READY_CHANNEL, "")))
+        behind = True
+        while behind:
+            found = (await conn.execute(_PROMOTE, {"instance": instance_id, "channel": READY_CHANNEL})).one()
+            promoted += found.promoted
+            behind = found.looked_at > found.promoted  # some of those looked at wanted the same slot: room is left
     return promoted
 
 

@@ -6,8 +6,8 @@ import asyncpg
 import pytest
 
 from penstock.engines.base import Target
+from penstock.engines.patience import Patience
 from penstock.engines.postgres.line import Line
-from penstock.engines.postgres.patience import Patience
 from penstock.engines.postgres.statements import Script
 from penstock.sql.splitter import split
 from tests.engines.conformance.test_once import exists, versions

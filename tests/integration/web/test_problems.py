@@ -8,10 +8,14 @@ from typing import Any
 import httpx2
 import pytest
 from litestar import get
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from penstock.domain.errors import Blocked, StaleDigest
 from penstock.domain.gates.gate import Blocker
+from penstock.engines.registry import engine_for
+from penstock.services.container import Services
+from penstock.services.secrets import Keyring
+from penstock.services.sync_pipelines import file_sync_pipeline
+from penstock.store.database import Database
 from penstock.web.app import create_app
 from penstock.web.guards import PUBLIC, needs
 from penstock.web.strict import MAX_BODY_BYTES
@@ -148,10 +152,11 @@ async def test_a_route_without_a_permission_keeps_the_server_from_starting(world
         create_app(world.services, routes=[forgotten])
 
 
-async def test_a_lost_database_is_503(world: World) -> None:
-    await world.database.close()
-    world.database.engine = create_async_engine(world.database.engine.url.set(port=1))
-    async with world.client() as client:
+async def test_a_lost_database_is_503() -> None:
+    nowhere = Database("postgresql://nobody@127.0.0.1:1/nothing")
+    keyring = Keyring([b"k" * 32])
+    services = Services.build(nowhere, keyring, engine_for=engine_for, file_sync=file_sync_pipeline)
+    async with Client(create_app(services)) as client:
         answer = await client.post(f"{API}/auth/login", json={"email": "a@b.c", "password": "x"})
         assert (answer.status_code, check_problem(answer)["code"]) == (503, "unavailable")
         assert answer.headers["retry-after"]

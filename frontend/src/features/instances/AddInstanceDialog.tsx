@@ -45,14 +45,7 @@ export function AddInstanceDialog({ onClose }: { onClose: () => void }) {
   };
   const works = test.data?.reachable && test.data.authenticated;
   return (
-    <Modal
-      opened
-      onClose={onClose}
-      title="Add instance"
-      size="lg"
-      closeOnClickOutside={false}
-      closeButtonProps={{ "aria-label": "Close" }}
-    >
+    <Modal opened onClose={onClose} title="Add instance" size="lg" closeOnClickOutside={false}>
       <form
         onSubmit={(event) => {
           event.preventDefault();

@@ -34,13 +34,7 @@ export function EditInstanceDialog({ instance, onClose }: { instance: InstanceOu
     ...(asked ? gaps : {}),
   };
   return (
-    <Modal
-      opened
-      onClose={onClose}
-      title={`Edit ${instance.name}`}
-      size="lg"
-      closeButtonProps={{ "aria-label": "Close" }}
-    >
+    <Modal opened onClose={onClose} title={`Edit ${instance.name}`} size="lg">
       <form
         onSubmit={(event) => {
           event.preventDefault();

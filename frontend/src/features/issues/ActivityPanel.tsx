@@ -1,4 +1,4 @@
-import { Button, Textarea } from "@mantine/core";
+import { Button, Input } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { UnfoldVertical } from "lucide-react";
 import { type FormEvent, useState } from "react";
@@ -88,12 +88,11 @@ function Composer({ issue }: { issue: number }) {
   };
   return (
     <form onSubmit={submit} className={classes.composer}>
-      <Textarea
+      <Input
+        component="textarea"
         aria-label="Comment"
         placeholder="Write a comment"
-        autosize
-        minRows={2}
-        maxRows={14}
+        classNames={{ input: classes.input }}
         value={body}
         onChange={(e) => write(e.currentTarget.value)}
         onKeyDown={(e) => {

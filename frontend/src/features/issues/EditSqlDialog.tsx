@@ -80,7 +80,6 @@ export function EditSqlDialog(props: Props) {
       size={860}
       closeOnEscape={false}
       closeOnClickOutside={false}
-      closeButtonProps={{ "aria-label": "Close" }}
     >
       <QueryGate query={release} skeleton={<Skeleton h={240} />}>
         {(data) => <Editor {...props} release={data} />}

@@ -25,13 +25,7 @@ export function EditTextDialog({ issue, onClose }: { issue: IssueOut; onClose: (
     if (title.trim()) save.mutate();
   };
   return (
-    <Modal
-      opened
-      onClose={onClose}
-      title="Edit title and description"
-      size="lg"
-      closeButtonProps={{ "aria-label": "Close" }}
-    >
+    <Modal opened onClose={onClose} title="Edit title and description" size="lg">
       <form onSubmit={submit}>
         <Stack gap="sm">
           <TextInput

@@ -11,8 +11,8 @@ import { stageToShow } from "@/features/pipeline/stageSummary";
 import { NotFound } from "@/shared/ui/NotFound";
 import { useTitle } from "@/shared/ui/Page";
 import { QueryGate } from "@/shared/ui/QueryGate";
+import { SkeletonRows } from "@/shared/ui/SkeletonRows";
 import { AboutPanel } from "./AboutPanel";
-import { ActivityPanel } from "./ActivityPanel";
 import { ApprovalsPanel } from "./ApprovalsPanel";
 import { BlockersPanel } from "./BlockersPanel";
 import { ChangePanel } from "./ChangePanel";
@@ -25,6 +25,7 @@ import { RunStageButton } from "./RunStageButton";
 import { StaleNotice } from "./StaleNotice";
 import { changedSince, look, type Seen } from "./seen";
 
+const ActivityPanel = lazy(() => import("./ActivityPanel").then((m) => ({ default: m.ActivityPanel })));
 const EditSqlDialog = lazy(() => import("./EditSqlDialog").then((m) => ({ default: m.EditSqlDialog })));
 const EditTextDialog = lazy(() => import("./EditTextDialog").then((m) => ({ default: m.EditTextDialog })));
 const route = getRouteApi("/_app/issues/$issueId");
@@ -99,7 +100,9 @@ function Issue({ issue }: { issue: IssueOut }) {
               onEdit={() => setEditing("sql")}
             />
           )}
-          <ActivityPanel issue={issue.id} canComment={issue.actions.includes("comment")} />
+          <Suspense fallback={<SkeletonRows rows={4} />}>
+            <ActivityPanel issue={issue.id} canComment={issue.actions.includes("comment")} />
+          </Suspense>
         </Stack>
         <Stack gap="md" component="aside" aria-label="Approvals and facts">
           <ApprovalsPanel stages={stages} />

@@ -1,10 +1,11 @@
-import { Button, SegmentedControl } from "@mantine/core";
+import { Button } from "@mantine/core";
 import { useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
 import { RotateCcw } from "lucide-react";
 import { type ReactNode, useCallback, useEffect, useRef } from "react";
 import { pipelines } from "@/api/endpoints";
 import { tasksQuery } from "@/api/queries";
 import type { StageOut } from "@/api/types";
+import { Choice } from "@/shared/ui/Choice";
 import { Panel } from "@/shared/ui/Panel";
 import { QueryGate } from "@/shared/ui/QueryGate";
 import { SkeletonRows } from "@/shared/ui/SkeletonRows";
@@ -60,11 +61,10 @@ export function StagePanel({ pipeline, stage, search, onSearch, actions, onShown
       actions={
         <>
           {filters.length > 2 && (
-            <SegmentedControl
-              size="xs"
-              aria-label="Show tasks"
+            <Choice
+              label="Show tasks"
+              options={filters}
               value={status}
-              data={filters.map((f) => ({ value: f.value, label: `${f.label} ${f.count.toLocaleString()}` }))}
               onChange={(value) => onSearch({ ...search, status: value === "all" ? undefined : value })}
             />
           )}

@@ -29,7 +29,7 @@ export function FormDialog({
     onSubmit();
   };
   return (
-    <Modal opened onClose={onClose} title={title} size={size} closeButtonProps={{ "aria-label": "Close" }}>
+    <Modal opened onClose={onClose} title={title} size={size}>
       <form onSubmit={submit} noValidate>
         <Stack gap="sm">
           {children}

@@ -119,13 +119,7 @@ function Members({ project, members }: { project: ProjectOut; members: MemberOut
 export function MembersDialog({ project, onClose }: { project: ProjectOut; onClose: () => void }) {
   const query = useQuery(membersQuery(project.slug));
   return (
-    <Modal
-      opened
-      onClose={onClose}
-      title={`Members of ${project.name}`}
-      size="lg"
-      closeButtonProps={{ "aria-label": "Close" }}
-    >
+    <Modal opened onClose={onClose} title={`Members of ${project.name}`} size="lg">
       <QueryGate query={query} skeleton={<Skeleton h={120} />}>
         {(members) => <Members project={project} members={members} />}
       </QueryGate>

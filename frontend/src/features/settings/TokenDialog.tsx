@@ -43,13 +43,7 @@ export function TokenDialog({
       say("Token copied.");
     };
     return (
-      <Modal
-        opened
-        onClose={onClose}
-        title="Copy the token now"
-        closeOnClickOutside={false}
-        closeButtonProps={{ "aria-label": "Close" }}
-      >
+      <Modal opened onClose={onClose} title="Copy the token now" closeOnClickOutside={false}>
         <Stack gap="sm">
           <Text size="sm">It is shown once. Penstock keeps only a hash of it.</Text>
           <div className={classes.token}>

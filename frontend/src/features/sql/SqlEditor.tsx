@@ -55,7 +55,7 @@ export function SqlEditor({
           history(),
           drawSelection(),
           highlightActiveLine(),
-          autocompletion({ override: [complete(schema ?? NO_TABLES)] }),
+          autocompletion({ icons: false, override: [complete(schema ?? NO_TABLES)] }),
           keymap.of([...completionKeymap, ...defaultKeymap, ...historyKeymap, indentWithTab]),
           placeholder(hint),
           EditorView.contentAttributes.of({ "aria-label": label, "aria-multiline": "true" }),

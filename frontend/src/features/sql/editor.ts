@@ -33,6 +33,12 @@ const look = EditorView.theme({
   },
   ".cm-changedLine": { background: "var(--diff-add) !important" },
   ".cm-deletedChunk": { background: "var(--diff-del) !important" },
+  ".cm-deletedChunk .cm-deletedText, .cm-deletedChunk .cm-deletedText *": {
+    color: "var(--tone-bad-fg)",
+    background: "none !important",
+    textDecoration: "line-through",
+  },
+  ".cm-deletedChunk *": { color: "var(--tone-bad-fg)" },
   ".cm-changedText": { background: "none !important", boxShadow: "inset 0 -2px var(--diff-add-strong)" },
   ".cm-collapsedLines": { color: "var(--mantine-color-dimmed)", background: "var(--tone-neutral-bg)" },
   ".cm-failed": { background: "var(--tone-bad-bg)" },

@@ -27,7 +27,7 @@ export function ActionDialogForm(props: ActionDialogProps) {
     act.mutate();
   };
   return (
-    <Modal opened onClose={onClose} title={title} closeButtonProps={{ "aria-label": "Close" }}>
+    <Modal opened onClose={onClose} title={title}>
       <form onSubmit={submit}>
         <Stack gap="sm">
           {children}

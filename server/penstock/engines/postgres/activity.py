@@ -3,12 +3,12 @@ end."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
 from typing import Any, Final
 
 import asyncpg
 
+from penstock.engines.attempts import describe as describe
+from penstock.engines.attempts import is_older_attempt as is_older_attempt
 from penstock.engines.base import Session
 from penstock.engines.postgres.connect import OWN_SECONDS, Link
 
@@ -46,7 +46,6 @@ _STATE: Final = "SELECT a.state FROM pg_catalog.pg_stat_activity a WHERE a.pid =
 _SAME: Final = " FROM pg_catalog.pg_stat_activity a WHERE a.pid = $1 AND a.backend_start = $2"
 _CANCEL: Final = "SELECT pg_catalog.pg_cancel_backend(a.pid)" + _SAME
 _TERMINATE: Final = "SELECT pg_catalog.pg_terminate_backend(a.pid)" + _SAME
-_NAME: Final = re.compile(r"(?P<task>penstock:[^:]+:\d+):a(?P<attempt>\d+)")
 
 
 async def by_name(connection: asyncpg.Connection, application_name: str) -> list[Session]:
@@ -82,23 +81,6 @@ async def cancel(connection: asyncpg.Connection, session: Session | Link) -> boo
 async def terminate(connection: asyncpg.Connection, session: Session | Link) -> bool:
     """End that very session; False when it is gone already."""
     return bool(await connection.fetchval(_TERMINATE, session.pid, session.started_at, timeout=OWN_SECONDS))
-
-
-def is_older_attempt(name: str, mine: str) -> bool:
-    """Whether ``name`` is a session of an earlier attempt of the task whose attempt ``mine`` is."""
-    theirs, ours = _NAME.fullmatch(name), _NAME.fullmatch(mine)
-    if theirs is None or ours is None or theirs["task"] != ours["task"]:
-        return False
-    return int(theirs["attempt"]) < int(ours["attempt"])
-
-
-def describe(sessions: Sequence[Session]) -> str:
-    """One line for a log."""
-    return "; ".join(
-        f"pid {session.pid} ({session.application_name or session.username or 'unnamed'}, "
-        f"{session.state or 'no state shown'})"
-        for session in sessions
-    )
 
 
 async def _sessions(connection: asyncpg.Connection, query: str, *args: Any) -> list[Session]:

@@ -25,6 +25,7 @@ from penstock.engines.base import (
     RunPort,
     TargetUnavailable,
 )
+from penstock.engines.patience import Interrupted, Patience, backoff
 from penstock.engines.postgres import ledger
 from penstock.engines.postgres.connect import Link
 from penstock.engines.postgres.failures import (
@@ -34,7 +35,6 @@ from penstock.engines.postgres.failures import (
     of_our_own,
 )
 from penstock.engines.postgres.line import BROKEN, Line
-from penstock.engines.postgres.patience import Interrupted, Patience, backoff
 from penstock.engines.postgres.plan import Plan, make_plan, tampered
 from penstock.engines.postgres.sqlstates import LOCK_NOT_AVAILABLE, Reaction, reaction
 from penstock.engines.postgres.statements import Script

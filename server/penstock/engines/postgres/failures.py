@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import asyncpg
 
 from penstock.engines.base import ApplyState, Failure, Retry, Session
+from penstock.engines.patience import Interrupted
 from penstock.engines.postgres import activity
-from penstock.engines.postgres.patience import Interrupted
 from penstock.engines.postgres.sqlstates import INSUFFICIENT_PRIVILEGE, Reaction, reaction
 from penstock.sql.statement import Statement
 

@@ -6,11 +6,11 @@ from __future__ import annotations
 import asyncpg
 
 from penstock.engines.base import Failure, LedgerRow, Target, TargetUnavailable
+from penstock.engines.patience import Interrupted, Patience, backoff
 from penstock.engines.postgres import ledger
 from penstock.engines.postgres.connect import GONE, OWN_SECONDS, Link, open_link
 from penstock.engines.postgres.failures import busy, of_our_own
 from penstock.engines.postgres.lock import begin_locked
-from penstock.engines.postgres.patience import Interrupted, Patience, backoff
 from penstock.engines.postgres.sqlstates import ALREADY_THERE
 
 BROKEN = (asyncpg.PostgresError, *GONE, TimeoutError)

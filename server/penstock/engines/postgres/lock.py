@@ -13,9 +13,9 @@ from collections.abc import Sequence
 import asyncpg
 
 from penstock.engines.base import Session
+from penstock.engines.patience import Patience, backoff
 from penstock.engines.postgres import activity
 from penstock.engines.postgres.connect import OWN_SECONDS, Link
-from penstock.engines.postgres.patience import Patience, backoff
 from penstock.engines.postgres.sqlstates import INSUFFICIENT_PRIVILEGE
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final
 
@@ -48,19 +49,26 @@ def tampered(request: ApplyRequest) -> Failure | None:
 
 async def make_plan(request: ApplyRequest) -> Plan:
     """Split and classify a change, off the event loop when it is large."""
+    verify = tuple(request.verify)
     if len(request.statement) < _THREAD_FROM:
-        return _make_plan(request)
-    return await asyncio.to_thread(_make_plan, request)
+        return _make_small_plan(request.statement, verify)
+    return await asyncio.to_thread(_make_plan, request.statement, verify)
 
 
-def _make_plan(request: ApplyRequest) -> Plan:
+@lru_cache(maxsize=64)
+def _make_small_plan(statement: bytes, verify: tuple[str, ...]) -> Plan:
+    """Keeps the last plans: one change goes to many databases, and its plan follows from its bytes alone."""
+    return _make_plan(statement, verify)
+
+
+def _make_plan(statement: bytes, verify: tuple[str, ...]) -> Plan:
     try:
-        statements = split(request.statement, "postgres")
+        statements = tuple(split(statement, "postgres"))
     except SplitError as error:
         failure = Failure("statement", error.code, error.reason, line=error.line, column=error.column)
         return Plan((), failure)
-    refusals = (_refuse(statement, classify(statement)) for statement in statements)
-    refusal = next((refusal for refusal in refusals if refusal), None) or _refuse_verify(request.verify)
+    refusals = (_refuse(each, classify(each)) for each in statements)
+    refusal = next((refusal for refusal in refusals if refusal), None) or _refuse_verify(verify)
     return Plan(statements, refusal)
 
 

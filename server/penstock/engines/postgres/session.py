@@ -16,12 +16,12 @@ from penstock.engines.base import (
     TargetUnavailable,
     application_name,
 )
+from penstock.engines.patience import Interrupted, Patience
 from penstock.engines.postgres import ledger
 from penstock.engines.postgres.apply import Application
 from penstock.engines.postgres.connect import OWN_SECONDS
 from penstock.engines.postgres.failures import busy, of_our_own
 from penstock.engines.postgres.line import BROKEN, Line
-from penstock.engines.postgres.patience import Interrupted, Patience
 from penstock.engines.postgres.plan import make_plan
 
 

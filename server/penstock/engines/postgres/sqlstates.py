@@ -3,26 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import Enum
 from typing import Final
 
-
-class Reaction(Enum):
-    """What to do about an error.
-
-    AGAIN: roll back and run the whole transaction again.
-    RECONNECT: nothing was sent; try to connect again later.
-    UNCERTAIN: take the lock and read the ledger before saying anything, when the error answers a COMMIT.
-    INTERRUPTED: a cancel or a timeout; who asked for it decides what it means.
-    FINAL: the server's last word.
-    """
-
-    AGAIN = "again"
-    RECONNECT = "reconnect"
-    UNCERTAIN = "uncertain"
-    INTERRUPTED = "interrupted"
-    FINAL = "final"
-
+from penstock.engines.reaction import Reaction as Reaction
 
 REACTIONS: Final[Mapping[str, Reaction]] = {
     "40001": Reaction.AGAIN,  # serialization_failure

@@ -10,9 +10,9 @@ from typing import Final
 import asyncpg
 
 from penstock.engines.base import Failure, Retry, RunPort, Target
+from penstock.engines.patience import Patience
 from penstock.engines.postgres.connect import OWN_SECONDS, Link
 from penstock.engines.postgres.failures import connection_lost, of_our_own, of_statement
-from penstock.engines.postgres.patience import Patience
 from penstock.engines.postgres.sqlstates import Reaction, reaction
 from penstock.engines.postgres.watch import Remarks, Watch
 from penstock.sql.statement import Statement

@@ -14,9 +14,9 @@ from typing import Any, Final, TypeVar
 import asyncpg
 
 from penstock.engines.base import LogLevel, RunPort, Target, TargetUnavailable
+from penstock.engines.patience import Interrupted, Patience
 from penstock.engines.postgres import activity
 from penstock.engines.postgres.connect import GONE, Link, open_connection
-from penstock.engines.postgres.patience import Interrupted, Patience
 
 T = TypeVar("T")
 

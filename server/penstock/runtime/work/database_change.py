@@ -19,6 +19,7 @@ from penstock.engines.base import (
     application_name,
 )
 from penstock.runtime.port import TaskPort
+from penstock.runtime.releases import ReleaseReader
 from penstock.runtime.work.base import again, backoff, failed, gave_up
 from penstock.services.targets import Targets
 from penstock.store import queue, releases, runs
@@ -48,17 +49,15 @@ class DatabaseChange:
         self._targets = targets
         self._engine_for = engine_for
         self._deployment = deployment
+        self._releases = ReleaseReader()
 
     async def run(self, claimed: queue.Claimed, port: TaskPort) -> runs.End:
         """Apply the changes one after the other; the first that is not applied ends the attempt."""
         assert claimed.release_id is not None
         async with self._database.connect() as conn:
             target = await self._targets.target_for(conn, claimed.instance_id, claimed.database)
-            release = await releases.by_id(conn, claimed.release_id)
-            assert release is not None
-            changes = [
-                c for c in await releases.changes_of(conn, claimed.release_id) if c.applies_in(claimed.environment)
-            ]
+            release = await self._releases.read(conn, claimed.release_id)
+        changes = [c for c in release.changes if c.applies_in(claimed.environment)]
         engine = self._engine_for(target.engine)
         # Our sessions bear the attempt's name, so that the session of an older attempt can be told and ended.
         name = application_name(self._deployment, claimed.id, claimed.attempt)
@@ -68,7 +67,7 @@ class DatabaseChange:
                 return await self._prove(claimed, port, session, changes)
             states: dict[str, str] = {}
             for change in changes:
-                result = await session.apply(self._request(claimed, change, release["digest"]), port)
+                result = await session.apply(self._request(claimed, change, release.digest), port)
                 if result.state not in PROVEN:
                     return self._ended(claimed, port, change, result, states)
                 states[change.version] = result.state

@@ -9,7 +9,8 @@ from __future__ import annotations
 from penstock.domain.errors import ValidationFailed
 from penstock.sql.errors import SplitError
 from penstock.sql.position import Positions
-from penstock.sql.splitter import postgres
+from penstock.sql.splitter import mysql, postgres
+from penstock.sql.splitter.mysql_tokens import Dialect
 from penstock.sql.statement import Statement
 
 __all__ = ["SplitError", "Statement", "split"]
@@ -20,20 +21,22 @@ def split(data: bytes, engine: str) -> list[Statement]:
 
     Args:
         data: the change's bytes, UTF-8.
-        engine: whose dialect it is: ``postgres``.
+        engine: whose dialect it is: ``postgres``, ``mysql`` or ``mariadb``.
 
     Returns:
         the statements in order; none when the text holds only blanks and comments. What lies between two
-        statements is blanks, comments and ``;``.
+        statements is blanks, comments and ``;`` (for MySQL and MariaDB: the delimiter, and DELIMITER lines).
 
     Raises:
         SplitError: with the position and a stable code.
         ValidationFailed: ``unsupported_engine``.
     """
-    if engine != "postgres":
+    if engine not in ("postgres", "mysql", "mariadb"):
         raise ValidationFailed(f"Changes for {engine} cannot be split yet.", code="unsupported_engine")
     positions = Positions(data)
     _check_bytes(data, positions)
+    if engine != "postgres":
+        return mysql.split(data, positions, Dialect(mariadb=engine == "mariadb"))
     return postgres.split(data, positions)
 
 

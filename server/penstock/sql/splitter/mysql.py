@@ -20,6 +20,8 @@ _LONGEST_DELIMITER: Final = 16  # of the client
 _CLIENT_COMMANDS: Final = frozenset(
     b"SOURCE SYSTEM TEE NOTEE PAGER NOPAGER EGO CLEAR STATUS EDIT REHASH CHARSET QUIT EXIT CONNECT PROMPT".split()
 )
+_ROUTINES: Final = frozenset({b"PROCEDURE", b"FUNCTION", b"TRIGGER", b"EVENT", b"PACKAGE"})
+_NO_ROUTINES: Final = frozenset(b"TABLE VIEW INDEX DATABASE SCHEMA USER ROLE SEQUENCE SERVER TEMPORARY".split())
 _LINE: Final = re.compile(rb"[^\n]*+")
 _ARGUMENT: Final = re.compile(rb"""[ \t\v\f\r]*+(?:(["'`])(?P<quoted>[^"'`]*+)\1|(?P<plain>[^\s"'`]*+))""")
 _REST: Final = re.compile(rb"\s*+(?:(?:--|\#).*+|/\*[^*]*+\*/\s*+)?+", re.DOTALL)
@@ -64,7 +66,7 @@ class _Splitter:
         elif token.kind is Kind.WORD:
             self._word(token)
         else:
-            self._current.add(token)
+            self._current.add(token, self._data[token.start : token.start + 1])
 
     def _word(self, token: Token) -> None:
         # No keyword that matters here is longer; a megabyte-long word need not be copied.
@@ -119,44 +121,43 @@ class _Splitter:
 class _Open:
     """The statement that is being read: where it is, and whether it is inside a routine's body."""
 
-    _ROUTINES: Final = frozenset({b"PROCEDURE", b"FUNCTION", b"TRIGGER", b"EVENT", b"PACKAGE"})
-
     def __init__(self) -> None:
         self.start: int | None = None
         self.end = 0
         self.versioned: int | None = None
         self._first = b""
+        self._object = b""  # what is created
         self._previous = b""
-        self._routine = False
-        self._body = 0  # BEGIN and CASE that are not ended; other blocks need a BEGIN around them
+        self._body = 0  # BEGIN and CASE that are not ended; what a routine's body is made of stands inside a BEGIN
 
     @property
     def in_body(self) -> bool:
         """Whether a routine's BEGIN has no END yet."""
         return self._body > 0
 
-    def add(self, token: Token) -> None:
-        """Read a token that is no word."""
+    def add(self, token: Token, text: bytes = b"") -> None:
+        """Read a token that is no word; of one byte, when its text is given."""
         if self.start is None:
             self.start = token.start
         self.end = token.end
         if token.kind is Kind.VERSIONED_OPEN:
             self.versioned = token.start
         else:
-            self._previous = b""
+            self._previous = text
 
     def add_word(self, token: Token, word: bytes) -> None:
         """Read a word, given in upper case."""
-        self.add(token)
+        previous = self._previous
+        self.add(token, word)
         if not self._first:
             self._first = word
-        if self._first == b"CREATE" and not self._body and word in self._ROUTINES:
-            self._routine = True
-        elif self._first == b"BEGIN" and word == b"NOT":
-            self._routine, self._body = True, 1  # BEGIN NOT ATOMIC, MariaDB's nameless block
-        elif self._routine:
-            if word == b"BEGIN" or (word == b"CASE" and self._body and self._previous != b"END"):
+        elif self._first == b"BEGIN" and previous == b"BEGIN" and word == b"NOT":
+            self._object, self._body = b"BLOCK", 1  # BEGIN NOT ATOMIC, MariaDB's nameless block
+        elif self._first == b"CREATE" and not self._object:
+            if word in _ROUTINES or word in _NO_ROUTINES:
+                self._object = word
+        elif (self._object == b"BLOCK" or self._object in _ROUTINES) and previous != b".":
+            if word == b"BEGIN" or (word == b"CASE" and self._body):
                 self._body += 1
-            elif word == b"END":
-                self._ends = True
-        self._previous = word
+            elif word == b"END" and self._body:
+                self._body -= 1

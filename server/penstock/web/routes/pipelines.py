@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
-from litestar import get, post
+from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from litestar.response import Stream
 from litestar.types import ControllerRouterHandler
 
 from penstock.domain.access.decide import Principal
 from penstock.services.container import Services
+from penstock.web.auth import Credential
 from penstock.web.guards import needs
+from penstock.web.log_stream import log_lines
 from penstock.web.paging import PageSize, PageToken, cut, page_of
 from penstock.web.present import present
 from penstock.web.schemas import issues as schemas
@@ -183,14 +186,24 @@ async def get_run(
 
 @get("/runs/{run:int}/log", opt=needs("task.read"), tags=["tasks"])
 async def get_log(
+    request: Request[Any, Any, Any],
     run: FromPath[int],
     services: NamedDependency[Services],
     caller: NamedDependency[Principal],
-    after: Annotated[int, QueryParameter(ge=0)] = 0,
+    credential: NamedDependency[Credential],
+    after: Annotated[int, QueryParameter(ge=0, le=2**63 - 1)] = 0,
     limit: Annotated[int, QueryParameter(ge=1, le=5_000)] = 1_000,
-) -> schemas.LogPage:
-    """Log lines after a sequence number; ask again with ``next_after`` until ``ended``."""
-    return present(schemas.LogPage, await services.pipelines.log(caller, run, after=after, limit=limit))
+) -> Response[schemas.LogPage]:
+    """Log lines after a sequence number; ask again with ``next_after`` until ``ended``.
+
+    With ``Accept: text/event-stream`` they come as they are written, a ``line`` event each, and ``end`` at the end.
+    """
+    if "text/event-stream" in request.headers.get("accept", ""):
+        await services.pipelines.run(caller, run)
+        lines = log_lines(services, caller, credential, run_id=run, after=after, stopping=request.app.state.stopping)
+        return Stream(lines, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})  # type: ignore[return-value]  # a Response all the same
+    page = await services.pipelines.log(caller, run, after=after, limit=limit)
+    return Response(present(schemas.LogPage, page))
 
 
 PIPELINE_ROUTES: Final[list[ControllerRouterHandler]] = [

@@ -1,0 +1,17 @@
+import type { TestProject } from "vitest/node";
+import { install } from "./installation";
+
+declare module "vitest" {
+  export interface ProvidedContext {
+    url: string;
+    databases: Record<string, number>;
+  }
+}
+
+/** Starts the installation before the first test and stops it after the last. */
+export default async function setup(project: TestProject) {
+  const installation = await install();
+  project.provide("url", installation.url);
+  project.provide("databases", installation.databases);
+  return installation.stop;
+}
