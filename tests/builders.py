@@ -18,6 +18,7 @@ import httpx2
 import sqlalchemy as sa
 from litestar import Litestar
 
+from penstock.engines.postgres.activity import LOCK_CLASS, LOCK_OBJECT
 from penstock.engines.registry import engine_for
 from penstock.runtime.supervisor import RunnerSettings, Supervisor
 from penstock.services import first_start
@@ -177,6 +178,17 @@ class Target:
         connection = await asyncpg.connect(self.url)
         try:
             await connection.execute(script)
+        finally:
+            await connection.close()
+
+    @asynccontextmanager
+    async def locked_by_somebody(self) -> AsyncIterator[None]:
+        """Another program holds the lock under which Penstock works on this database."""
+        connection = await asyncpg.connect(self.url)
+        try:
+            async with connection.transaction():
+                await connection.execute("SELECT pg_advisory_xact_lock($1, $2)", LOCK_CLASS, LOCK_OBJECT)
+                yield
         finally:
             await connection.close()
 

@@ -154,16 +154,13 @@ test("what changed since it was seen cannot be approved unseen", async () => {
 
   // Changes are requested, with a reason, and the author sees it at once.
   await open(ana, issue, "Add a flag");
+  await page.getByRole("button", { name: "I have looked at it" }).click();
   await page.getByRole("button", { name: "Review" }).click();
   await page.getByRole("radio", { name: "Request changes" }).check();
   await page.getByRole("button", { name: "Request changes" }).click();
   await page.getByRole("alert").getByText("Say what has to change.").waitFor();
   await page.getByRole("textbox", { name: "What has to change?" }).fill("Never drop orders.");
-  await page.getByRole("button", { name: "I have looked at it" }).waitFor();
-  await page
-    .getByRole("dialog", { name: "Review this change" })
-    .getByRole("button", { name: "Request changes" })
-    .click();
+  await page.getByRole("dialog", { name: "Review" }).getByRole("button", { name: "Request changes" }).click();
   await ana.page.getByText("Never drop orders.").first().waitFor();
   await author.post(`/issues/${issue}/cancel`);
 });

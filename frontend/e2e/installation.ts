@@ -9,7 +9,12 @@ import { ADMIN, DATABASES, PASSWORD, seed } from "./seed";
 const ROOT = resolve(import.meta.dirname, "../..");
 const PYTHON = process.env.PENSTOCK_PYTHON ?? join(ROOT, ".venv/bin/python");
 
-export type Installation = { url: string; databases: Record<string, number>; stop: () => Promise<void> };
+export type Installation = {
+  url: string;
+  target: string;
+  databases: Record<string, number>;
+  stop: () => Promise<void>;
+};
 
 /** Starts a program and waits for the line that is an address; what it says on the way is kept for the error. */
 function start(
@@ -73,7 +78,7 @@ export async function install(): Promise<Installation> {
     await rm(folder, { recursive: true, force: true });
   };
   try {
-    return { url: server.line, databases: await seed(server.line, target.line), stop };
+    return { url: server.line, target: target.line, databases: await seed(server.line, target.line), stop };
   } catch (error) {
     await stop();
     throw error;

@@ -4,6 +4,7 @@ import { install } from "./installation";
 declare module "vitest" {
   export interface ProvidedContext {
     url: string;
+    target: string;
     databases: Record<string, number>;
   }
 }
@@ -12,6 +13,7 @@ declare module "vitest" {
 export default async function setup(project: TestProject) {
   const installation = await install();
   project.provide("url", installation.url);
+  project.provide("target", installation.target);
   project.provide("databases", installation.databases);
   return installation.stop;
 }

@@ -137,8 +137,8 @@ async def _prepare(url: str) -> None:
 def server(starting: subprocess.Popen[str], target_url: str, roomy_directory: Path) -> str:
     """The server's address."""
     assert starting.stdout is not None
-    url = starting.stdout.readline().strip()
-    assert url.startswith("http://"), (roomy_directory / "server.log").read_text()
+    url = next((line.strip() for line in starting.stdout if line.startswith("http://")), None)
+    assert url is not None, (roomy_directory / "server.log").read_text()
     return url
 
 

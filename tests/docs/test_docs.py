@@ -43,8 +43,8 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_every_page_can_be_found() -> None:
     """Every page is linked from another one; what the benchmarks write may not be there yet."""
     linked = {(page.parent / link.partition("#")[0]).resolve() for page in PAGES for link in links(page)}
-    assert [name(page) for page in PAGES if page not in linked and page.name not in ("README.md", "performance.md")]
-    == []
+    known = {page for page in PAGES if page in linked or page.name in ("README.md", "performance.md")}
+    assert [name(page) for page in PAGES if page not in known] == []
 
 
 def test_generated_tables_are_current() -> None:

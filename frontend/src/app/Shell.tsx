@@ -38,7 +38,7 @@ export function Shell() {
     { id: "help", label: "Keyboard shortcuts", group: "Do", keys: "?", run: () => setOver("help") },
     { id: "palette", label: "Search", group: "Do", keys: "/", run: openPalette },
   ];
-  useCommands(commands, `${me.id} ${dark}`);
+  useCommands(commands, `${me.id} ${dark}`, "everywhere");
 
   return (
     <AppShell

@@ -33,8 +33,8 @@ test("modifiers belong to the browser", () => {
 });
 
 test("a page's command hides the shell's while it is there", () => {
-  const leaveShell = register([command("a", "n")]);
   const leavePage = register([command("b", "n")]);
+  const leaveShell = register([command("a", "n")], "everywhere");
   expect(matchKeys(currentCommands(), key("n"), "").command?.id).toBe("b");
   leavePage();
   expect(matchKeys(currentCommands(), key("n"), "").command?.id).toBe("a");

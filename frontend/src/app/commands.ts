@@ -18,9 +18,12 @@ function change(next: readonly Command[]) {
   for (const tell of listeners) tell();
 }
 
-/** Adds commands until the answered function is called; a later one with the same id hides the earlier. */
-export function register(added: readonly Command[]): () => void {
-  change([...commands, ...added]);
+/**
+ * Adds commands until the answered function is called. A page's hide those of everywhere with the same id or keys, whichever
+ * came first: React mounts a page before the shell around it.
+ */
+export function register(added: readonly Command[], layer: "page" | "everywhere" = "page"): () => void {
+  change(layer === "page" ? [...commands, ...added] : [...added, ...commands]);
   return () => change(commands.filter((c) => !added.includes(c)));
 }
 
@@ -38,9 +41,9 @@ export function useCommandList(): Command[] {
 }
 
 /** Offers commands while the component is mounted. `key` changes when they do. */
-export function useCommands(list: readonly Command[], key: string) {
+export function useCommands(list: readonly Command[], key: string, layer: "page" | "everywhere" = "page") {
   // biome-ignore lint/correctness/useExhaustiveDependencies: closures change on every render, `key` says when it matters
-  useEffect(() => register(list), [key]);
+  useEffect(() => register(list, layer), [key, layer]);
 }
 
 type KeyLike = Pick<KeyboardEvent, "key" | "ctrlKey" | "metaKey" | "altKey">;

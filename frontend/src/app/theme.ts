@@ -60,7 +60,10 @@ export const theme = createTheme({
       styles: { label: { fontWeight: 550 } },
     },
     Input: { defaultProps: { size: "xs" } },
-    Menu: { defaultProps: { shadow: "md", position: "bottom-end", withinPortal: true } },
+    Menu: {
+      defaultProps: { shadow: "md", position: "bottom-end", withinPortal: true },
+      styles: { dropdown: { background: "var(--surface-raised)" } },
+    },
     Modal: {
       // A dialog's header is no banner of the page.
       defaultProps: {
@@ -70,9 +73,16 @@ export const theme = createTheme({
         closeButtonProps: { "aria-label": "Close" },
         attributes: { header: { role: "none" } },
       },
-      styles: { title: { fontWeight: 620, fontSize: "0.9375rem" } },
+      styles: {
+        title: { fontWeight: 620, fontSize: "0.9375rem" },
+        content: { background: "var(--surface-raised)" },
+        header: { background: "var(--surface-raised)" },
+      },
     },
-    Popover: { defaultProps: { shadow: "md" } },
+    Popover: {
+      defaultProps: { shadow: "md" },
+      styles: { dropdown: { background: "var(--surface-raised)" } },
+    },
     Tooltip: { defaultProps: { openDelay: 300, withArrow: true, multiline: true, maw: 320 } },
   },
 });
@@ -101,7 +111,7 @@ export const cssVariablesResolver: CSSVariablesResolver = () => ({
   },
   dark: {
     ...lightText(2),
-    "--mantine-color-body": "#14181c",
+    "--mantine-color-body": "#181d22",
     "--mantine-color-text": "#dfe5ea",
     "--mantine-color-dimmed": "#9ba7b3",
     "--mantine-color-placeholder": "#8f9ba7",

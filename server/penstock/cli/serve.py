@@ -76,18 +76,17 @@ async def _serve(settings: Settings, *, with_demo: bool, with_runner: bool) -> N
 
 
 def _introduce(admin: FirstAdmin | None) -> None:
-    """The new administrator's login, before anything else can go wrong: a password that was made up is shown once."""
-    if admin is None:
-        return
-    password = admin.password if admin.generated else "as set in PENSTOCK_ADMIN_PASSWORD"
-    click.echo(f"Administrator  {admin.email}  {password}")
-    if admin.generated:
+    """A password that was made up is shown once, so before anything else can go wrong."""
+    if admin is not None and admin.generated:
+        click.echo(f"Administrator  {admin.email}  {admin.password}")
         click.echo("               This password is not shown again.")
 
 
 def _greet(started: bootstrap.Started, logins: list[demo.Login]) -> None:
-    """The address alone on its line, so that a program can read it; then who can sign in to the demo."""
+    """The address alone on its line, so that a program can read it; then who can sign in."""
     click.echo(started.url)
+    if started.admin is not None and not started.admin.generated:
+        click.echo(f"Administrator  {started.admin.email}  as set in PENSTOCK_ADMIN_PASSWORD")
     for login in logins:
         click.echo(f"{login.role:13}  {login.email}  {login.password}")
 

@@ -30,7 +30,10 @@ export function AddInstanceDialog({ onClose }: { onClose: () => void }) {
   const error = save.error ?? test.error;
   const problems = {
     ...Object.fromEntries(
-      (["slug", "environment", "host", "port", "password"] as const).map((f) => [f, fieldProblem(error, f)]),
+      (["slug", "environment", "host", "port", "username", "password"] as const).map((f) => [
+        f,
+        fieldProblem(error, f),
+      ]),
     ),
     ...(asked ? gaps : {}),
   };

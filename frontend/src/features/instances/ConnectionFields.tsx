@@ -32,10 +32,9 @@ export function ConnectionFields({ value, onChange, problems, editing = false, h
           }}
         />
         <TextInput
-          label="Slug"
+          label={editing ? "Slug, cannot be changed" : "Slug"}
           placeholder="shop-production"
           readOnly={editing}
-          description={editing ? "Cannot be changed" : undefined}
           value={value.slug}
           error={problems.slug}
           onChange={(e) => onChange({ slug: e.currentTarget.value })}
@@ -86,6 +85,7 @@ export function ConnectionFields({ value, onChange, problems, editing = false, h
           label="User name"
           autoComplete="off"
           value={value.username}
+          error={problems.username}
           onChange={(e) => onChange({ username: e.currentTarget.value })}
         />
         <PasswordInput

@@ -16,6 +16,7 @@ export function EditInstanceDialog({ instance, onClose }: { instance: InstanceOu
   const [asked, setAsked] = useState(false);
   const patch = toPatch(instance, form);
   const gaps = connectionProblems(form);
+  if (instance.dsn_env) delete gaps.username;
   if (needsPassword(instance, patch))
     gaps.password = "A new address or TLS mode drops the stored password: type it again.";
   const save = useMutation({
@@ -29,7 +30,7 @@ export function EditInstanceDialog({ instance, onClose }: { instance: InstanceOu
   });
   const problems = {
     ...Object.fromEntries(
-      (["host", "port", "password"] as const).map((f) => [f, fieldProblem(save.error, f)]),
+      (["host", "port", "username", "password"] as const).map((f) => [f, fieldProblem(save.error, f)]),
     ),
     ...(asked ? gaps : {}),
   };

@@ -44,6 +44,7 @@ test("what is missing", () => {
     "limit",
     "port",
     "slug",
+    "username",
   ]);
   expect(connectionProblems(fromInstance(instance))).toEqual({});
 });

@@ -59,6 +59,7 @@ export function connectionProblems(c: Connection): Partial<Record<keyof Connecti
   if (!c.host.trim()) problems.host = "Where is the server?";
   const port = Number(c.port);
   if (!Number.isInteger(port) || port < 1 || port > 65_535) problems.port = "1 to 65535.";
+  if (!c.username) problems.username = "Which login does Penstock use?";
   const limit = Number(c.limit);
   if (!Number.isInteger(limit) || limit < 1 || limit > 64) problems.limit = "1 to 64.";
   return problems;

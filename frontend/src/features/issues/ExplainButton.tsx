@@ -28,7 +28,7 @@ export function ExplainButton({ label, blockers, needs }: Props) {
           {label}
         </Button>
       </Popover.Target>
-      <Popover.Dropdown aria-label={`Why “${label}” cannot happen now`}>
+      <Popover.Dropdown>
         <Stack gap="xs" tabIndex={-1} data-autofocus>
           <Text size="sm" fw={600}>
             Not yet

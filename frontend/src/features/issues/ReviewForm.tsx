@@ -44,10 +44,8 @@ export function ReviewForm({ issue, seen, changed, onDone }: ReviewProps & { onD
     event.preventDefault();
     if (!chosen.length) return setProblem("Choose at least one stage.");
     if (decision === "reject" && !comment.trim()) return setProblem("Say what has to change.");
-    if (decision === "approve" && changed)
-      return setProblem(
-        "What you would approve changed since you opened this page. Look at the change first, then approve.",
-      );
+    if (changed)
+      return setProblem("This is not what you opened any more. Look at the change first, then decide.");
     setProblem(null);
     decide.mutate();
   };

@@ -24,7 +24,7 @@ export function ReviewPopover({ opened, onOpened, ...rest }: Props) {
           Review
         </Button>
       </Popover.Target>
-      <Popover.Dropdown aria-label="Review this change">
+      <Popover.Dropdown>
         <Suspense fallback={<Skeleton h={220} />}>
           <ReviewForm {...rest} onDone={() => onOpened(false)} />
         </Suspense>

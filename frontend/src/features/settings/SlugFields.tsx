@@ -28,9 +28,8 @@ export function SlugFields({ value, onChange, editing = false, problems = {}, pl
         }}
       />
       <TextInput
-        label="Slug"
+        label={editing ? "Slug, cannot be changed" : "Slug"}
         readOnly={editing}
-        description={editing ? "Cannot be changed" : undefined}
         value={value.slug}
         error={problems.slug}
         onChange={(e) => onChange({ slug: e.currentTarget.value })}

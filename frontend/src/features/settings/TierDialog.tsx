@@ -120,7 +120,7 @@ export function TierDialog({ tier, onClose }: { tier: TierOut | null; onClose: (
         value={form.rollout}
         onChange={(rollout) => setForm({ ...form, rollout: rollout === "manual" ? "manual" : "auto" })}
       >
-        <Stack gap={6} mt={4}>
+        <Stack gap={10} mt={6}>
           <Radio size="xs" value="auto" label="The stage runs by itself" />
           <Radio size="xs" value="manual" label="Somebody runs the stage by hand" />
         </Stack>

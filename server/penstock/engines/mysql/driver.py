@@ -34,21 +34,22 @@ class Answer:
 class Connection(aiomysql.Connection):  # type: ignore[misc]  # the driver carries no types
     """One connection, autocommitting, one statement per message, no local files."""
 
-    def __init__(self, *, may_go_clear: bool, **options: Any) -> None:
-        super().__init__(charset="utf8mb4", autocommit=True, local_infile=False, **options)
+    def __init__(self, *, tls: ssl.SSLContext | None, may_go_clear: bool, **options: Any) -> None:
+        super().__init__(charset="utf8mb4", autocommit=True, local_infile=False, ssl=tls, **options)
         # The driver always asks for MULTI_STATEMENTS.
         self.client_flag &= ~(CLIENT.MULTI_STATEMENTS | CLIENT.LOCAL_FILES)
         self._may_go_clear = may_go_clear
+        self._wants_tls = tls is not None
 
     async def _get_server_information(self) -> None:
         await super()._get_server_information()
         offers_tls = bool(self.server_capabilities & CLIENT.SSL)
-        if self._ssl_context and not offers_tls:
+        if self._wants_tls and not offers_tls:
             if not self._may_go_clear:
                 raise Refused(2026, "The server offers no TLS, which this instance requires.")
-            self._ssl_context = None
+            self._wants_tls, self._ssl_context = False, None
             self.client_flag &= ~CLIENT.SSL
-        if self._server_auth_plugin == _CLEAR and not self._ssl_context:
+        if self._server_auth_plugin == _CLEAR and not self._wants_tls:
             raise Refused(2059, "The server asks for the password in clear text.")
 
     async def _process_auth(self, plugin_name: bytes, auth_packet: Any) -> Any:
@@ -95,7 +96,7 @@ class Connection(aiomysql.Connection):  # type: ignore[misc]  # the driver carri
 
 async def connect(*, timeout: float, tls: ssl.SSLContext | None, may_go_clear: bool, **options: Any) -> Connection:
     """Connect and sign in; the time covers the handshake, too. Raises: see `BROKEN`."""
-    connection = Connection(ssl=tls, may_go_clear=may_go_clear, **options)
+    connection = Connection(tls=tls, may_go_clear=may_go_clear, **options)
     try:
         async with asyncio.timeout(timeout):
             await connection._connect()

@@ -107,7 +107,7 @@ async def read(connection: Connection, database: str, project: str, version: str
     """The rows of one project by version, or that of one version."""
     only = f" AND version = {text(version)}" if version is not None else ""
     rows = await connection.fetch(f"{_READ}{text(database)} AND project = {text(project)}{only}")
-    return {row[1]: LedgerRow(*row[:-1], row[-1].replace(tzinfo=UTC)) for row in rows}
+    return {row[1]: LedgerRow(*row[:9], applied_at=row[9].replace(tzinfo=UTC)) for row in rows}
 
 
 async def read_row(connection: Connection, database: str, project: str, version: str) -> LedgerRow | None:

@@ -1,0 +1,293 @@
+"""Sends a change's statements, one message each, step by step, and keeps the journal true while it does.
+
+DML shares a transaction with its journal row, or the ledger row, so it is exact. What commits by itself is announced
+in the journal first; when it fails without a trace, the announcement is taken back; when nobody can tell, it stays.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+import pymysql
+
+from penstock.engines.base import ApplyState, Failure, RunPort, Target
+from penstock.engines.mysql import activity
+from penstock.engines.mysql.codes import DENIED, NO_SUCH_SAVEPOINT, NOT_ROLLED_BACK
+from penstock.engines.mysql.connect import Link
+from penstock.engines.mysql.driver import BROKEN, code_of, is_answer, text
+from penstock.engines.mysql.failures import of_statement, undecided
+from penstock.engines.mysql.fingerprint import fingerprint, fingerprint_of_absence
+from penstock.engines.mysql.journal import Journal
+from penstock.engines.mysql.plan import Part, Step
+from penstock.engines.mysql.watch import Watch
+from penstock.engines.patience import Interrupted, Patience
+from penstock.sql.mysql.settings import CHARACTER_SETS, READING_MODES
+from penstock.sql.statement import Statement
+
+_EXCERPT: Final = 120
+_WARNINGS: Final = 20
+_SAVEPOINT: Final = "penstock_step"
+# Refused before anything was done: the syntax, the rights, an unknown prepared statement.
+_BEFORE_ANYTHING: Final = frozenset({1064, 1243}) | DENIED
+_UNSAFE_TABLES: Final = """
+    SELECT LOWER(t.TABLE_NAME) FROM information_schema.TABLES t
+    JOIN information_schema.ENGINES e ON e.ENGINE = t.ENGINE
+    WHERE COALESCE(e.TRANSACTIONS, 'NO') <> 'YES' AND t.TABLE_TYPE = 'BASE TABLE'
+      AND t.TABLE_SCHEMA NOT IN ('mysql', 'sys', 'performance_schema', 'information_schema')
+"""
+
+
+class Ended(Exception):
+    """The change ends here, and the journal says why."""
+
+    def __init__(self, state: ApplyState, failure: Failure) -> None:
+        self.state = state
+        self.failure = failure
+        super().__init__(failure.message)
+
+
+class Script:
+    """The steps of one change on one connection that holds the lock. Use once per try.
+
+    Args:
+        sent: whether any statement has been sent.
+        finished: statements that the server has finished.
+        commit_sent: whether a COMMIT that carries the ledger row has been sent.
+        step: the step that is being worked on.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        link: Link,
+        port: RunPort,
+        journal: Journal,
+        *,
+        total: int,
+        lock_timeout: float,
+    ) -> None:
+        self.sent = False
+        self.finished = 0
+        self.commit_sent = False
+        self.step: Step | None = None
+        self._database = target.database or ""
+        self._link = link
+        self._connection = link.connection
+        self._port = port
+        self._journal = journal
+        self._total = total
+        self._watch = Watch(target, link, port, lock_timeout)
+        self._patience = Patience.of(port)
+        self._lock_timeout = lock_timeout
+        self._unsafe: frozenset[str] | None = None
+
+    async def prepare(self) -> None:
+        """Bound the waiting for locks. Raises as the server does."""
+        seconds = max(1, round(self._lock_timeout))
+        await self._connection.run(
+            f"SET SESSION lock_wait_timeout = {seconds}, SESSION innodb_lock_wait_timeout = {seconds}"
+        )
+
+    async def close(self) -> None:
+        """Close what was opened to watch."""
+        await self._watch.close()
+
+    async def replay(self, step: Step) -> None:
+        """Run what a step that is done did to its session. Raises as `run` does."""
+        for part in step.parts:
+            if part.found.session:
+                await self._send(part.statement)
+
+    async def run(self, step: Step, finish: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Run one step.
+
+        Args:
+            finish: what belongs into the transaction of the last step: checks, the ledger row.
+
+        Raises:
+            Ended: the change cannot go on.
+            Interrupted: by a cancel or the deadline, with nothing of this step left behind.
+            LeaseLost: from the port.
+            MySQLError, OSError: the connection is lost, or a statement of our own has failed.
+        """
+        self.step = step
+        if step.transactional:
+            await self._together(step, finish)
+        else:
+            await self._alone(step)
+        self.step = None
+
+    async def commit_with(self, finish: Callable[[], Awaitable[None]]) -> None:
+        """A transaction of our own: the ledger row alone. Raises as `run` does."""
+        await self._connection.run("START TRANSACTION")
+        await finish()
+        await self._commit(last=True)
+
+    async def _together(self, step: Step, finish: Callable[[], Awaitable[None]] | None) -> None:
+        if not step.has_effect:
+            for part in step.parts:
+                await self._or_end(part)
+            return
+        exact = not await self._touches_unsafe_tables(step)
+        if not exact:
+            await self._journal.write(step.seq, step.digest, "intent")
+        await self._connection.run("START TRANSACTION")
+        await self._connection.run(f"SAVEPOINT {_SAVEPOINT}")
+        for part in step.parts:
+            await self._or_end(part, exact=exact, step=step)
+        if not await self._release():
+            raise Ended("unknown", _got_out(step.parts[-1].statement))
+        if finish is not None:
+            await finish()
+        if finish is None or not exact:
+            await self._journal.write(step.seq, step.digest, "done")
+        await self._commit(last=finish is not None)
+
+    async def _or_end(self, part: Part, *, exact: bool = True, step: Step | None = None) -> None:
+        """Run one statement of a transaction; when the server refuses it, roll back and end."""
+        try:
+            await self._send(part.statement)
+        except BROKEN as error:
+            if not is_answer(error) or self._link.closed:
+                raise
+            failure = of_statement(error, part.statement)
+            await self._connection.run("ROLLBACK")
+            if exact or step is None:
+                raise Ended("failed", failure) from error
+            warnings = await self._connection.fetch("SHOW WARNINGS")
+            if any(row[1] == NOT_ROLLED_BACK for row in warnings):
+                why = "it changed a table that knows no transactions, and failed."
+                raise Ended("unknown", undecided(part.statement, why)) from error
+            await self._journal.write(step.seq, step.digest, "failed")
+            raise Ended("failed", failure) from error
+
+    async def _alone(self, step: Step) -> None:
+        [part] = step.parts
+        found, statement = part.found, part.statement
+        self._port.may_start_statement()
+        self._patience.check()
+        before = await self._fingerprint(part)
+        expected = fingerprint_of_absence(found.defines) if found.gone else None
+        await self._journal.write(step.seq, step.digest, "intent", before=before, expected=expected)
+        if found.opaque:  # it may not commit, and then it is exact
+            await self._connection.run("START TRANSACTION")
+            await self._connection.run(f"SAVEPOINT {_SAVEPOINT}")
+        try:
+            await self._send(statement)
+        except Interrupted:
+            if not self._link.closed:
+                await self._left_nothing(step, part, before, None)
+            raise
+        except BROKEN as error:
+            if not is_answer(error) or self._link.closed:
+                raise
+            await self._left_nothing(step, part, before, error)
+            raise Ended("failed", of_statement(error, statement)) from error
+        if found.opaque:
+            await self._release()
+        await self._journal.write(step.seq, step.digest, "done")
+        await self._connection.run("COMMIT")
+
+    async def _left_nothing(self, step: Step, part: Part, before: str | None, error: BaseException | None) -> None:
+        """Mark a statement that ended badly as failed when it left nothing behind. Raises `Ended` otherwise."""
+        clean = error is not None and code_of(error) in _BEFORE_ANYTHING
+        if part.found.opaque:
+            within = await self._release()
+            await self._connection.run("ROLLBACK")
+            warnings = await self._connection.fetch("SHOW WARNINGS")
+            clean = within and not any(row[1] == NOT_ROLLED_BACK for row in warnings)
+        elif before is not None:
+            clean = await self._fingerprint(part) == before
+        if not clean:
+            why = "it failed, and may have done a part of its work." if error else "it was interrupted in its work."
+            detail = of_statement(error, part.statement).message if error else ""
+            raise Ended("unknown", undecided(part.statement, f"{why} {detail}".strip()))
+        await self._journal.write(step.seq, step.digest, "failed")
+
+    async def _fingerprint(self, part: Part) -> str | None:
+        if not part.found.defines:
+            return None
+        return await fingerprint(self._connection, self._database, part.found.defines)
+
+    async def _touches_unsafe_tables(self, step: Step) -> bool:
+        if self._unsafe is None:
+            self._unsafe = frozenset(row[0] for row in await self._connection.fetch(_UNSAFE_TABLES))
+        return any(not self._unsafe.isdisjoint(part.found.names) for part in step.parts)
+
+    async def _release(self) -> bool:
+        """Whether the transaction is still the one that we began."""
+        try:
+            await self._connection.run(f"RELEASE SAVEPOINT {_SAVEPOINT}")
+        except pymysql.err.MySQLError as error:
+            if code_of(error) != NO_SUCH_SAVEPOINT:
+                raise
+            return False
+        return True
+
+    async def _commit(self, *, last: bool) -> None:
+        """COMMIT, which no cancel interrupts."""
+        self.commit_sent = last
+        patience = Patience(max(self._port.deadline, time.monotonic() + 30.0))
+        await self._watch.run(self._connection.run("COMMIT"), patience)
+
+    async def query(self, query: str) -> list[tuple[object, ...]]:
+        """The rows of a check. Raises as `run` does."""
+        self._port.may_start_statement()
+        return await self._watch.run(self._connection.fetch(query))
+
+    async def _send(self, statement: Statement) -> None:
+        self._port.may_start_statement()
+        self._patience.check()
+        total = self._total
+        excerpt = " ".join(statement.text[: 4 * _EXCERPT].split())[:_EXCERPT]
+        self._port.log("info", f"{statement.index + 1}/{total}, line {statement.line}: {excerpt}", statement.index)
+        started = time.monotonic()
+        self.sent = True
+        answer = await self._watch.run(self._connection.run(statement.text))
+        took = (time.monotonic() - started) * 1000
+        if answer.warnings:
+            for level, code, message in await self._connection.fetch(f"SHOW WARNINGS LIMIT {_WARNINGS}"):
+                self._port.log("notice" if level == "Note" else "warning", f"{code}: {message}", statement.index)
+        self._port.log(
+            "info", f"{statement.index + 1}/{total}: {answer.rows} rows, {took:.0f} ms", statement.index
+        )
+        self.finished += 1
+        self._port.progress(statement.index, total, answer.rows)
+
+    async def check_session(self) -> Failure | None:
+        """Whether the session is still ours: its lock, its database, how it reads text."""
+        lock = activity.lock_name(self._database)
+        [(ours, database, modes, client, autocommit)] = await self._connection.fetch(
+            f"SELECT IS_USED_LOCK('{lock}') = CONNECTION_ID(), DATABASE() <=> {text(self._database)},"
+            " @@SESSION.sql_mode, @@SESSION.character_set_client, @@SESSION.autocommit"
+        )
+        if not ours:
+            return Failure("infrastructure", "lock_lost", "The session has lost its lock on the database.")
+        reads_alike = READING_MODES.isdisjoint(modes.split(",")) and client.upper() in CHARACTER_SETS
+        if database and reads_alike and autocommit:
+            return None
+        message = "The statement left its session with another database, SQL mode, character set or autocommit."
+        return Failure("statement", "session_tampering", message)
+
+
+def _got_out(statement: Statement) -> Failure:
+    return Failure(
+        "outcome_unknown",
+        "transaction_control",
+        "The change ended the transaction that it shares with its journal row; parts may be committed.",
+        statement_index=statement.index,
+        line=statement.line,
+        column=statement.column,
+        hint="Look at the database, then settle the task by hand.",
+    )
+
+
+def resumable(done: Sequence[Step], left: Sequence[Step]) -> bool:
+    """Whether the steps that are left can run in a new session."""
+    if any(part.found.keeps_data for step in done for part in step.parts):
+        return False
+    wrote = any(not part.found.session and part.found.transactional for step in done for part in step.parts)
+    looks_back = any(part.found.keeps_data and not part.found.session for step in left for part in step.parts)
+    return not (wrote and looks_back)
