@@ -8,9 +8,19 @@ export default defineConfig({
   resolve: { tsconfigPaths: true },
   build: { target: "es2022", manifest: true },
   test: {
-    environment: "jsdom",
-    setupFiles: "src/test/setup.ts",
-    include: ["src/**/*.test.{ts,tsx}"],
+    // Decisions are tested without a page, components (.tsx) with one.
+    projects: [
+      { extends: true, test: { name: "decisions", environment: "node", include: ["src/**/*.test.ts"] } },
+      {
+        extends: true,
+        test: {
+          name: "components",
+          environment: "jsdom",
+          setupFiles: "src/test/setup.ts",
+          include: ["src/**/*.test.tsx"],
+        },
+      },
+    ],
     globals: true,
   },
 });

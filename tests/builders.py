@@ -400,18 +400,23 @@ class World:
             await client.aclose()
 
 
+async def clear(database: Database) -> None:
+    """Forget everything that tests filed."""
+    async with database.engine.begin() as conn:
+        for table in _FILED:
+            await conn.execute(sa.text(f'DELETE FROM "{table}"'))
+        await conn.execute(sa.text("DELETE FROM database"))
+        await conn.execute(sa.text("DELETE FROM instance WHERE slug NOT IN ('pg-dev', 'pg-staging', 'pg-prod')"))
+        await conn.execute(sa.text("UPDATE instance SET max_running_tasks = 4"))
+
+
 @asynccontextmanager
 async def open_world(site: Site) -> AsyncIterator[World]:
     """A world in which nothing has been filed yet, without a runner."""
     async with AsyncExitStack() as stack:
         app, services, database = await stack.enter_async_context(site.process())
         world = World(site, app, services, database)
-        async with database.engine.begin() as conn:
-            for table in _FILED:
-                await conn.execute(sa.text(f'DELETE FROM "{table}"'))
-            await conn.execute(sa.text("DELETE FROM database"))
-            await conn.execute(sa.text("DELETE FROM instance WHERE slug NOT IN ('pg-dev', 'pg-staging', 'pg-prod')"))
-            await conn.execute(sa.text("UPDATE instance SET max_running_tasks = 4"))
+        await clear(database)
         try:
             yield world
         finally:

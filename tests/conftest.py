@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -15,6 +16,9 @@ from hypothesis import HealthCheck, settings
 from penstock.embedded import EmbeddedPostgres
 from penstock.store import migrate
 from tests.postgres_server import PostgresServer, find_server
+
+if TYPE_CHECKING:
+    from tests.builders import Site
 
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("thorough", parent=settings.get_profile("default"), max_examples=2000)
@@ -75,4 +79,17 @@ def metadata_url(
     """A SQLAlchemy URL of a metadata database of this test's own, with our migrations applied."""
     name = session_runner.run(postgres_server.create_database(template=migrated_template))
     yield postgres_server.sqlalchemy_url(name)
+    session_runner.run(postgres_server.drop_database(name))
+
+
+@pytest.fixture(scope="session")
+def site(session_runner: asyncio.Runner, postgres_server: PostgresServer, migrated_template: str) -> Iterator[Site]:
+    """A metadata database with people, environments and instances, and a stock of target databases."""
+    from tests.builders import Site  # the whole application, which most tests do without
+
+    name = session_runner.run(postgres_server.create_database(template=migrated_template))
+    made = Site(postgres_server, postgres_server.sqlalchemy_url(name))
+    session_runner.run(made.furnish())
+    yield made
+    session_runner.run(made.close())
     session_runner.run(postgres_server.drop_database(name))

@@ -41,13 +41,14 @@ function start(
   });
 }
 
-function end(child: ChildProcess): Promise<void> {
+/** Ends a program: by closing its input, and by a signal where it does not listen to that. */
+function end(child: ChildProcess, signal?: NodeJS.Signals): Promise<void> {
   return new Promise((done) => {
     if (child.exitCode !== null) return done();
     child.removeAllListeners("exit");
     child.on("exit", () => done());
     child.stdin?.end();
-    child.kill("SIGTERM");
+    if (signal) child.kill(signal);
   });
 }
 
@@ -73,7 +74,7 @@ export async function install(): Promise<Installation> {
     /^http:\/\/\S+/,
   );
   const stop = async () => {
-    await end(server.process);
+    await end(server.process, "SIGTERM");
     await end(target.process);
     await rm(folder, { recursive: true, force: true });
   };

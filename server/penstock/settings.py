@@ -17,7 +17,6 @@ import msgspec
 from msgspec import Meta
 
 PREFIX = "PENSTOCK_"
-_HTTP_URL = r"^https?://[^/?#]+(/[^?#]*)?$"
 
 
 class SettingsError(ValueError):
@@ -60,10 +59,6 @@ class Settings:
     )
     host: Annotated[str, _said("Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, _said("TCP port to listen on; 0 takes any free one.", ge=0, le=65535)] = 8080
-    base_url: Annotated[
-        Annotated[str, Meta(pattern=_HTTP_URL)] | None,
-        _said("Address of the web UI, for links in messages and single sign-on."),
-    ] = None
     secure_cookies: Annotated[bool, _said("Send the session cookie over HTTPS only. Set it in production.")] = False
     trusted_proxies: Annotated[
         tuple[str, ...],

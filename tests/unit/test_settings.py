@@ -26,7 +26,6 @@ def test_values_are_read_as_what_they_are() -> None:
             "PENSTOCK_DATA_DIR": "/srv/penstock",
             "PENSTOCK_TRUSTED_PROXIES": "10.0.0.0/8, ::1",
             "PENSTOCK_SESSION_HOURS": "1.5",
-            "PENSTOCK_BASE_URL": "https://penstock.example.com",
         }
     )
 
@@ -35,7 +34,6 @@ def test_values_are_read_as_what_they_are() -> None:
     assert settings.data_dir == Path("/srv/penstock")
     assert settings.trusted_proxies == ("10.0.0.0/8", "::1")
     assert settings.session_hours == 1.5
-    assert settings.base_url == "https://penstock.example.com"
 
 
 def test_an_empty_variable_is_not_set() -> None:
@@ -51,7 +49,7 @@ def test_the_command_line_wins_over_the_environment() -> None:
 
 
 def test_every_mistake_is_named() -> None:
-    environment = {"PENSTOCK_PORT": "eighty", "PENSTOCK_BASE_URL": "ftp://x", "PENSTOCK_LOG_FORMAT": "xml"}
+    environment = {"PENSTOCK_PORT": "eighty", "PENSTOCK_LOG_FORMAT": "xml"}
 
     with pytest.raises(SettingsError) as caught:
         Settings.from_environment(environment)

@@ -2,7 +2,10 @@
 
 export type LinkState = "connecting" | "live" | "offline";
 export type LiveEvent = { type: string; position: number | null; payload: unknown };
-export type StreamMessage = { kind: "link"; state: LinkState } | { kind: "event"; event: LiveEvent };
+/** `opened`: the stream began just now, so what happened before may have been missed. */
+export type StreamMessage =
+  | { kind: "link"; state: LinkState; opened?: boolean }
+  | { kind: "event"; event: LiveEvent };
 type Source = Pick<EventSource, "addEventListener" | "close" | "readyState"> & {
   onopen: ((e: Event) => void) | null;
   onerror: ((e: Event) => void) | null;
@@ -93,7 +96,7 @@ export function listen(
         source = open(streamUrl(base, after));
         source.onopen = () => {
           pause = FIRST_RETRY;
-          tell({ kind: "link", state: "live" });
+          tell({ kind: "link", state: "live", opened: true });
         };
         source.onerror = () => {
           tell({ kind: "link", state: navigator.onLine === false ? "offline" : "connecting" });

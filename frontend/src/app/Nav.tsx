@@ -19,7 +19,13 @@ export const PLACES: Place[] = [
   { to: "/", label: "Inbox", keys: "g h", icon: Inbox },
   { to: "/issues", label: "Issues", keys: "g i", icon: ListChecks },
   { to: "/databases", label: "Databases", keys: "g d", icon: Database },
-  { to: "/instances", label: "Instances", keys: "g n", icon: Server },
+  {
+    to: "/instances",
+    label: "Instances",
+    keys: "g n",
+    icon: Server,
+    shown: (me) => mayInWorkspace(me, "instance.read"),
+  },
   { to: "/settings", label: "Settings", keys: "g s", icon: Settings },
   {
     to: "/audit",

@@ -6,6 +6,7 @@ import rich_click as click
 
 from penstock import __version__
 from penstock.cli.database import database
+from penstock.cli.instance import instance
 from penstock.cli.openapi import openapi
 from penstock.cli.review import review
 from penstock.cli.serve import runner, serve
@@ -20,5 +21,6 @@ def main() -> None:
 main.add_command(serve)
 main.add_command(runner)
 main.add_command(database)
+main.add_command(instance)
 main.add_command(openapi)
 main.add_command(review)

@@ -7,9 +7,14 @@ from typing import Final
 
 from penstock.domain.errors import ValidationFailed
 from penstock.engines.base import Engine
+from penstock.engines.mysql.engine import MySqlEngine
 from penstock.engines.postgres.engine import PostgresEngine
 
-ENGINES: Final[Mapping[str, Engine]] = {"postgres": PostgresEngine()}
+ENGINES: Final[Mapping[str, Engine]] = {
+    "postgres": PostgresEngine(),
+    "mysql": MySqlEngine("mysql"),
+    "mariadb": MySqlEngine("mariadb"),
+}
 
 
 def engine_for(name: str) -> Engine:

@@ -13,8 +13,7 @@ import socket
 import threading
 import time
 import uuid
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -100,56 +99,32 @@ class Runner:
             return False
         began = time.monotonic()
 
-        async def work(conn: AsyncConnection) -> list[queue.Claimed]:
-            return await queue.claim(conn, self.id, room, self._lease_seconds)
-
         async def abandoned(conn: AsyncConnection) -> list[queue.Claimed]:
             return await queue.claim_abandoned(conn, self.id, room - len(claims), self._lease_seconds)
 
-        claims = await self._database.run(work)
+        claims = await self._attempts.take(self.id, room, self._lease_seconds)
         if len(claims) < room and began >= self._look_for_abandoned:
             claims += await self._database.run(abandoned)
             if len(claims) < room:
                 self._look_for_abandoned = began + min(1.0, self._lease_seconds / 4)
-        by_pipeline: dict[int, list[queue.Claimed]] = defaultdict(list)
         for claimed in claims:
-            metrics.claimed.labels(type=claimed.type).inc()
-            deadline = began + claimed.timeout_seconds
-            port = TaskPort(
-                self._database,
-                claimed,
-                lease_until=began + self._lease_seconds,
-                margin=min(MARGIN_SECONDS, self._lease_seconds / 3),
-                deadline=deadline,
-            )
-            with self._ports_lock:
-                self._ports[claimed.id] = port
-            by_pipeline[claimed.pipeline_id].append(claimed)
-        try:
-            while by_pipeline:
-                await self._begin(*by_pipeline.popitem())
-        finally:
-            # Whatever could not be begun is not kept alive either: its lease runs out, and somebody takes it back.
-            for left in by_pipeline.values():
-                for claimed in left:
-                    self._forget(claimed)
+            self._begin(claimed, began)
         return bool(claims)
 
-    async def _begin(self, pipeline_id: int, batch: Sequence[queue.Claimed]) -> None:
-        fresh = [c for c in batch if not c.canceling]
-        started: set[int] = {c.id for c in batch if c.canceling}
-        try:
-            if fresh:
-                started |= await self._attempts.start(pipeline_id, fresh)
-        finally:
-            for claimed in batch:
-                if claimed.id not in started:
-                    self._forget(claimed)
-        for claimed in batch:
-            if claimed.id in started:
-                task = asyncio.create_task(self._work(claimed), name=f"task-{claimed.id}")
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+    def _begin(self, claimed: queue.Claimed, began: float) -> None:
+        metrics.claimed.labels(type=claimed.type).inc()
+        port = TaskPort(
+            self._database,
+            claimed,
+            lease_until=began + self._lease_seconds,
+            margin=min(MARGIN_SECONDS, self._lease_seconds / 3),
+            deadline=began + claimed.timeout_seconds,
+        )
+        with self._ports_lock:
+            self._ports[claimed.id] = port
+        task = asyncio.create_task(self._work(claimed), name=f"task-{claimed.id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _work(self, claimed: queue.Claimed) -> None:
         port = self._ports[claimed.id]

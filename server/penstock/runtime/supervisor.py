@@ -12,6 +12,7 @@ import structlog
 
 from penstock.engines.base import Engine, EngineName
 from penstock.runtime.gatekeeper import Gatekeeper
+from penstock.runtime.janitor import Janitor
 from penstock.runtime.loop import Signal, forever
 from penstock.runtime.reaper import Reaper
 from penstock.runtime.runner import Runner
@@ -88,6 +89,7 @@ class Supervisor:
         }
         self._loop("sequencer", Sequencer(self._database).round, self._outbox, 1.0, rest=SEQUENCER_REST)
         self._loop("gatekeeper", Gatekeeper(self._database).round, self._wake, 2.0)
+        self._loop("janitor", Janitor(self._database).round, Signal(), 60.0)
         self._loop("scheduler", Scheduler(self._database).round, self._calm, 2.0)
         reaper = Reaper(self._database, lease_seconds=self._lease_seconds)
         self._loop("reaper", reaper.round, Signal(), min(2.0, self._lease_seconds / 3))

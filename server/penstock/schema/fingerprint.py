@@ -13,9 +13,10 @@ from penstock.schema.model import DatabaseSchema
 def canonical(schema: DatabaseSchema) -> bytes:
     """The bytes that are stored and hashed.
 
-    The database's own name is left out: a thousand tenants with one schema are one snapshot.
+    The database's own name is left out, also where its only namespace bears it: a thousand tenants with one schema are
+    one snapshot.
     """
-    return msgspec.json.encode(msgspec.structs.replace(schema, name=""), order="deterministic")
+    return msgspec.json.encode(_renamed(schema, schema.name, ""), order="deterministic")
 
 
 def fingerprint(schema: DatabaseSchema) -> str:
@@ -28,4 +29,13 @@ def restore(data: bytes, name: str) -> DatabaseSchema:
 
     Raises `msgspec.ValidationError`.
     """
-    return msgspec.structs.replace(msgspec.json.decode(data, type=DatabaseSchema), name=name)
+    return _renamed(msgspec.json.decode(data, type=DatabaseSchema), "", name)
+
+
+def _renamed(schema: DatabaseSchema, old: str, new: str) -> DatabaseSchema:
+    if schema.engine == "postgres":
+        return msgspec.structs.replace(schema, name=new)
+    namespaces = tuple(
+        msgspec.structs.replace(found, name=new) if found.name == old else found for found in schema.schemas
+    )
+    return msgspec.structs.replace(schema, name=new, schemas=namespaces)

@@ -62,6 +62,7 @@ class Relation(msgspec.Struct, frozen=True, omit_defaults=True):
         primary_key: column names in key order.
         definition: the query of a view.
         parent: ``schema.table`` of which this is a partition.
+        storage_engine, collation: of a table on MySQL and MariaDB.
     """
 
     name: str
@@ -73,6 +74,8 @@ class Relation(msgspec.Struct, frozen=True, omit_defaults=True):
     definition: str | None = None
     parent: str | None = None
     comment: str | None = None
+    storage_engine: str | None = None
+    collation: str | None = None
 
 
 class Schema(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -3,6 +3,7 @@ pipeline."""
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,22 +28,41 @@ class Attempts:
             Ids of the tasks that run now.
         """
 
-        async def work(conn: AsyncConnection) -> set[int]:
-            progress = await Progress.lock(conn, pipeline_id)
-            moved = await runs.start(conn, claims)
-            started = {m.id for m in moved}
-            left = [c for c in claims if c.id not in started]
-            given_back = await runs.give_back(conn, left) if left else []
-            canceled = await runs.cancel_unsent(conn, left) if left else []
-            for m in moved:
-                progress.event(events.TASK_START, task=m.id, name=m.name, attempt=m.attempt)
-            task_ended(progress, canceled, outcome="canceled")
-            if given_back or canceled:
-                await progress.advance()
-            await progress.finish()
-            return started
+        return await self._database.run(lambda conn: self._start(conn, pipeline_id, claims))
+
+    async def take(self, runner_id: uuid.UUID, limit: int, lease_seconds: float) -> list[queue.Claimed]:
+        """Claim what could run now and start it, in one transaction, so that nothing comes between.
+
+        Returns:
+            Tasks that run now, ``limit`` at most.
+        """
+
+        async def work(conn: AsyncConnection) -> list[queue.Claimed]:
+            by_pipeline: dict[int, list[queue.Claimed]] = {}
+            for claimed in await queue.claim(conn, runner_id, limit, lease_seconds):
+                by_pipeline.setdefault(claimed.pipeline_id, []).append(claimed)
+            taken: list[queue.Claimed] = []
+            for pipeline_id, claims in sorted(by_pipeline.items()):
+                started = await self._start(conn, pipeline_id, claims)
+                taken += [c for c in claims if c.id in started]
+            return taken
 
         return await self._database.run(work)
+
+    async def _start(self, conn: AsyncConnection, pipeline_id: int, claims: Sequence[queue.Claimed]) -> set[int]:
+        progress = await Progress.lock(conn, pipeline_id)
+        moved = await runs.start(conn, claims)
+        started = {m.id for m in moved}
+        left = [c for c in claims if c.id not in started]
+        given_back = await runs.give_back(conn, left) if left else []
+        canceled = await runs.cancel_unsent(conn, left) if left else []
+        for m in moved:
+            progress.event(events.TASK_START, task=m.id, name=m.name, attempt=m.attempt)
+        task_ended(progress, canceled, outcome="canceled")
+        if given_back or canceled:
+            await progress.advance()
+        await progress.finish()
+        return started
 
     async def end(self, pipeline_id: int, ends: Sequence[runs.End]) -> set[int]:
         """Write how attempts ended, announce it, and let the pipeline go on.

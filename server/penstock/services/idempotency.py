@@ -93,10 +93,6 @@ class Idempotency:
         """Give a key back: its request did nothing."""
         await self._database.run(lambda conn: idempotency.release(conn, claim.account_id, claim.key, claim.started_at))
 
-    async def purge(self) -> int:
-        """Forget keys of yesterday; answers how many."""
-        return await self._database.run(lambda conn: idempotency.purge(conn, KEEP))
-
 
 def _context(account_id: int, key: str) -> str:
     return f"idempotency:{account_id}:{key}"

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from penstock.domain.access.decide import Principal, require
 from penstock.domain.errors import FieldError, NotFound, ValidationFailed
 from penstock.engines.base import Engine, EngineName, InstanceReport, Target, TestStep
-from penstock.services import schedules
+from penstock.services import digests, schedules
 from penstock.services.secrets import Keyring
 from penstock.services.targets import PASSWORD, CredentialsMissing, Targets, secret_context
 from penstock.services.versions import check_version
@@ -129,6 +129,8 @@ class Instances:
             if moved:
                 values["identity"] = None  # read again at the next sync: it may be another server
             await instances.update(conn, locked["id"], values)
+            if moved:
+                await digests.instance_moved(conn, locked["id"])
             if "options" in changes:  # there may be more room than before
                 await tasks.lock_slots(conn, [locked["id"]])
                 await tasks.promote(conn, [locked["id"]])

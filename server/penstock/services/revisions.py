@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from penstock.domain import digest, events
+from penstock.domain import events
 from penstock.domain.access.decide import Principal, allowed, require
 from penstock.domain.errors import (
     AlreadyApplied,
@@ -20,7 +20,7 @@ from penstock.domain.errors import (
     ValidationFailed,
 )
 from penstock.domain.pipeline.plan import plan
-from penstock.services import filing
+from penstock.services import digests
 from penstock.services.progress import Progress
 from penstock.services.releases import NewChange, check
 from penstock.store import issues, releases
@@ -28,7 +28,7 @@ from penstock.store.database import Database
 from penstock.store.records import audit
 from penstock.store.tables.catalog import database as database_table
 from penstock.store.tables.changes import issue
-from penstock.store.tables.pipelines import stage, task, task_change
+from penstock.store.tables.pipelines import task, task_change
 
 _MAYBE_APPLIED = ("applied", "already_applied", "unknown")
 _TOO_LATE = ("scheduled", "running", "canceling", "succeeded")
@@ -98,7 +98,8 @@ class Revisions:
                 new = await asyncio.to_thread(check, filed, limit=self._limit, field=where)
                 new_release = await releases.create(conn, found["project_id"], new, principal.id)
             await _refuse_other_prefix(conn, progress.pipeline.id, old, new)
-            await _redigest(conn, progress.pipeline.id, found["release_id"], new_release, [c.engine for c in new])
+            await _replace(conn, progress.pipeline.id, found["release_id"], new_release, [c.engine for c in new])
+            await digests.write(conn, progress.pipeline.id)
             await conn.execute(
                 sa.update(issue)
                 .where(issue.c.id == issue_id)
@@ -151,46 +152,24 @@ async def _refuse_other_prefix(
             )
 
 
-async def _redigest(
+async def _replace(
     conn: AsyncConnection, pipeline_id: int, old_release: int, release_id: int, engines: Sequence[str | None]
 ) -> None:
-    """Write the new release, and the digests that follow from it, into every task that applies the old one."""
-    head = await releases.by_id(conn, release_id)
-    assert head is not None
-    own = (
-        await conn.execute(
-            sa.select(task.c.id, task.c.stage_id, task.c.database_id, task.c.release_id, task.c.digest, task.c.options)
-            .where(task.c.pipeline_id == pipeline_id)
-            .order_by(task.c.stage_id, task.c.position)
+    """Give every task that applies the old release the new one.
+
+    Raises:
+        Conflict: a target has vanished since.
+        ValidationFailed: a change is meant for another engine.
+    """
+    ids = (
+        await conn.scalars(
+            sa.update(task)
+            .where(task.c.pipeline_id == pipeline_id, task.c.release_id == old_release)
+            .values(release_id=release_id)
+            .returning(task.c.database_id)
         )
     ).all()
-    known = {t.id: t for t, _ in await issues.targets(conn, database_table.c.id.in_({r.database_id for r in own}))}
-    gone = [r.database_id for r in own if r.database_id not in known]
-    if gone:
-        raise Conflict(f"{len(gone)} target database(s) have vanished since the issue was filed: file a new issue.")
-    plan(engines, list(known.values()))
-    stages: dict[int, list[str]] = {}
-    updates = []
-    for row in own:
-        new = row.digest
-        if row.release_id == old_release:
-            new = filing.task_digest("database.change", head["digest"], row.options, known[row.database_id])
-            updates.append({"task": row.id, "new_digest": new})
-        stages.setdefault(row.stage_id, []).append(new)
-    await conn.execute(
-        sa.update(task)
-        .where(task.c.id == sa.bindparam("task"))
-        .values(digest=sa.bindparam("new_digest"), release_id=release_id),
-        updates,
-    )
-    for stage_id, digests in stages.items():
-        await conn.execute(
-            sa.update(stage)
-            .where(stage.c.id == stage_id)
-            .values(
-                digest=digest.of_stage(digests),
-                findings=await filing.stage_findings(conn, stage_id),
-                advanced_at=None,
-                advanced_by=None,
-            )
-        )
+    known = [t for t, _ in await issues.targets(conn, database_table.c.id.in_(ids))]
+    if gone := len(set(ids)) - len(known):
+        raise Conflict(f"{gone} target database(s) have vanished since the issue was filed: file a new issue.")
+    plan(engines, known)

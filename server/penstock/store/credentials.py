@@ -203,3 +203,8 @@ def _token_query() -> sa.Select[Any]:
         token.c.last_used_at,
         person().label("owner"),
     ).join(account, account.c.id == token.c.account_id)
+
+
+async def delete_expired_sessions(conn: AsyncConnection) -> None:
+    """Forget sessions that have ended."""
+    await conn.execute(sa.delete(session).where(session.c.expires_at <= NOW))

@@ -74,6 +74,7 @@ class Database:
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_use_lifo=True,
+            hide_parameters=True,  # errors are logged, and what people wrote is not ours to log
             connect_args={
                 "server_settings": {"application_name": "penstock", "timezone": "UTC"},
                 "prepared_statement_cache_size": PREPARED,

@@ -39,26 +39,39 @@ class NewEvent:
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
+_APPEND: Final = sa.text(
+    """
+    WITH written AS (
+        INSERT INTO event (type, project_id, pipeline_id, version, issue_id, actor_id, data)
+        SELECT type, project_id, pipeline_id, version, issue_id, actor_id, CAST(data AS jsonb)
+        FROM unnest(CAST(:types AS text[]), CAST(:projects AS bigint[]), CAST(:pipelines AS bigint[]),
+                    CAST(:versions AS bigint[]), CAST(:issues AS bigint[]), CAST(:actors AS bigint[]),
+                    CAST(:data AS text[]))
+             WITH ORDINALITY AS given(type, project_id, pipeline_id, version, issue_id, actor_id, data, place)
+        ORDER BY place
+    )
+    SELECT pg_notify(:channel, '')
+    """
+)
+
+
 async def append(conn: AsyncConnection, events: Sequence[NewEvent]) -> None:
     """Write events in one statement and wake the sequencer at commit."""
     if not events:
         return
     await conn.execute(
-        sa.insert(event),
-        [
-            {
-                "type": e.type,
-                "project_id": e.project_id,
-                "pipeline_id": e.pipeline_id,
-                "version": e.version,
-                "issue_id": e.issue_id,
-                "actor_id": e.actor_id,
-                "data": dict(e.data),
-            }
-            for e in events
-        ],
+        _APPEND,
+        {
+            "types": [e.type for e in events],
+            "projects": [e.project_id for e in events],
+            "pipelines": [e.pipeline_id for e in events],
+            "versions": [e.version for e in events],
+            "issues": [e.issue_id for e in events],
+            "actors": [e.actor_id for e in events],
+            "data": [json.dumps(dict(e.data)) for e in events],
+            "channel": OUTBOX_CHANNEL,
+        },
     )
-    await conn.execute(sa.select(sa.func.pg_notify(OUTBOX_CHANNEL, "")))
 
 
 async def stamp(conn: AsyncConnection) -> int | None:

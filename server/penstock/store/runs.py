@@ -147,20 +147,13 @@ async def _write_changes(conn: AsyncConnection, ends: Sequence[End]) -> None:
     if not rows:
         return
     insert = postgresql.insert(task_change)
+    # A later attempt finds there what an earlier one applied: that one stays on record.
+    found_again = (task_change.c.state == "applied") & (insert.excluded.state == "already_applied")
     await conn.execute(
         insert.on_conflict_do_update(
             index_elements=["task_id", "version"],
-            set_={
-                "state": insert.excluded.state,
-                "run_id": sa.case(
-                    # A later attempt finds it there: the run that applied it stays on record.
-                    (
-                        sa.and_(task_change.c.state == "applied", insert.excluded.state == "already_applied"),
-                        task_change.c.run_id,
-                    ),
-                    else_=insert.excluded.run_id,
-                ),
-            },
+            set_={"state": insert.excluded.state, "run_id": insert.excluded.run_id},
+            where=~found_again,
         ),
         rows,
     )

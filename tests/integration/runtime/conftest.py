@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
 from tests.builders import Site, World, open_world
-from tests.postgres_server import PostgresServer
-
-
-@pytest.fixture(scope="session")
-def site(session_runner: asyncio.Runner, postgres_server: PostgresServer, migrated_template: str) -> Iterator[Site]:
-    """A metadata database with people, environments and instances, and a stock of target databases."""
-    name = session_runner.run(postgres_server.create_database(template=migrated_template))
-    made = Site(postgres_server, postgres_server.sqlalchemy_url(name))
-    session_runner.run(made.furnish())
-    yield made
-    session_runner.run(made.close())
-    session_runner.run(postgres_server.drop_database(name))
 
 
 @pytest.fixture

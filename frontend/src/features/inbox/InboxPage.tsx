@@ -4,7 +4,7 @@ import { Link } from "@tanstack/react-router";
 import { Inbox as InboxIcon, Plus } from "lucide-react";
 import { issueListQuery } from "@/api/queries";
 import type { IssueSummary } from "@/api/types";
-import { IssueTable } from "@/features/issues/IssueTable";
+import { IssueTable, KeyboardIssueTable } from "@/features/issues/IssueTable";
 import { EmptyPanel } from "@/shared/ui/EmptyPanel";
 import { ErrorPanel } from "@/shared/ui/ErrorPanel";
 import { Page } from "@/shared/ui/Page";
@@ -15,9 +15,10 @@ import { inboxCount, sortInbox } from "./sortInbox";
 
 function Section({ title, issues, keyboard }: { title: string; issues: IssueSummary[]; keyboard?: boolean }) {
   if (!issues.length) return null;
+  const Table = keyboard ? KeyboardIssueTable : IssueTable;
   return (
     <Panel title={title} flush>
-      <IssueTable label={title} issues={issues} keyboard={keyboard} />
+      <Table label={title} issues={issues} />
     </Panel>
   );
 }

@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import { lazy, Suspense, useState } from "react";
 import { ApiError } from "@/api/errors";
-import { issueQuery } from "@/api/queries";
+import { issueQuery, taskQuery } from "@/api/queries";
 import type { IssueOut } from "@/api/types";
 import { type PipelineSearch, StagePanel } from "@/features/pipeline/StagePanel";
 import { StageRail } from "@/features/pipeline/StageRail";
@@ -41,7 +41,13 @@ function Issue({ issue }: { issue: IssueOut }) {
   const [shown, setShown] = useState<number>();
   const [opening] = useState(() => stageToShow(issue.pipeline.stages)?.name);
   const { stages } = issue.pipeline;
-  const stage = stages.find((s) => s.name === (search.stage ?? opening)) ?? stageToShow(stages);
+  // A link may name a task alone: its stage is the one to show.
+  const linked = useQuery({
+    ...taskQuery(search.task ?? 0),
+    enabled: search.task !== undefined && !search.stage,
+  });
+  const stage =
+    stages.find((s) => s.name === (search.stage ?? linked.data?.stage ?? opening)) ?? stageToShow(stages);
   const changed = changedSince(seen, look(issue));
   const onSearch = (next: PipelineSearch) =>
     void navigate({ search: next, replace: true, resetScroll: false });

@@ -4,16 +4,29 @@ import type { IssueSummary } from "@/api/types";
 import { useListKeys } from "@/shared/hooks/useListKeys";
 import { DataTable } from "@/shared/ui/DataTable";
 import { issueColumns } from "./IssueRow";
+import { MarkedBar } from "./MarkedBar";
 
-type Props = { label: string; issues: IssueSummary[]; keyboard?: boolean };
+type Props = { label: string; issues: IssueSummary[] };
+type TableProps = Props & { active?: string | number | undefined; marked?: ReadonlySet<string | number> };
 
-function Keyboard({
-  issues,
-  children,
-}: {
-  issues: IssueSummary[];
-  children: (a: number | string | undefined, marked: ReadonlySet<string | number>) => React.ReactNode;
-}) {
+/** A list of issues for the mouse. */
+export function IssueTable({ label, issues, active, marked }: TableProps) {
+  const navigate = useNavigate();
+  return (
+    <DataTable
+      label={label}
+      columns={issueColumns}
+      rows={issues}
+      rowKey={(i) => i.id}
+      activeKey={active}
+      {...(marked ? { markedKeys: marked } : {})}
+      onOpen={(i) => void navigate({ to: "/issues/$issueId", params: { issueId: String(i.id) } })}
+    />
+  );
+}
+
+/** The one list of a page that also listens to the keyboard: `j` `k` Enter `x`. */
+export function KeyboardIssueTable({ label, issues }: Props) {
   const navigate = useNavigate();
   const [marked, setMarked] = useState<ReadonlySet<string | number>>(new Set());
   const active = useListKeys({
@@ -28,22 +41,11 @@ function Keyboard({
       setMarked((old) => (old.has(id) ? new Set([...old].filter((k) => k !== id)) : new Set([...old, id])));
     },
   });
-  return children(active, marked);
-}
-
-/** A list of issues; only one list of a page listens to the keyboard. */
-export function IssueTable({ label, issues, keyboard = false }: Props) {
-  const navigate = useNavigate();
-  const table = (active?: string | number, marked?: ReadonlySet<string | number>) => (
-    <DataTable
-      label={label}
-      columns={issueColumns}
-      rows={issues}
-      rowKey={(i) => i.id}
-      activeKey={active}
-      markedKeys={marked}
-      onOpen={(i) => void navigate({ to: "/issues/$issueId", params: { issueId: String(i.id) } })}
-    />
+  const chosen = issues.filter((i) => marked.has(i.id));
+  return (
+    <>
+      {chosen.length > 0 && <MarkedBar issues={chosen} onClear={() => setMarked(new Set())} />}
+      <IssueTable label={label} issues={issues} active={active} marked={marked} />
+    </>
   );
-  return keyboard ? <Keyboard issues={issues}>{table}</Keyboard> : table();
 }

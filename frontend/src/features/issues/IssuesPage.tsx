@@ -11,7 +11,7 @@ import { QueryGate } from "@/shared/ui/QueryGate";
 import { SkeletonRows } from "@/shared/ui/SkeletonRows";
 import { FilterBar } from "./FilterBar";
 import { filterQuery, formatFilter, parseFilter } from "./filter";
-import { IssueTable } from "./IssueTable";
+import { KeyboardIssueTable } from "./IssueTable";
 import { NewcomersBar } from "./NewcomersBar";
 import { arrivals, settle } from "./newcomers";
 
@@ -60,7 +60,7 @@ export function IssuesPage() {
           {() =>
             rows.length ? (
               <>
-                <IssueTable label="Issues" issues={rows} keyboard />
+                <KeyboardIssueTable label="Issues" issues={rows} />
                 {query.hasNextPage && (
                   <div className={panel.more}>
                     <Button

@@ -72,10 +72,13 @@ export function EnvironmentsPage() {
     mutationFn: async ({ list, slug, by }: { list: EnvironmentOut[]; slug: string; by: 1 | -1 }) => {
       for (const w of positionsToWrite(list, moved(list, slug, by)))
         await catalog.patchEnvironment(w.slug, w.version, { position: w.position });
+    },
+    onSuccess: async (_, { list, slug, by }) => {
+      await refresh();
       const at = moved(list, slug, by).findIndex((e) => e.slug === slug);
       setTold(`${slug} is now number ${at + 1} of ${list.length}.`);
     },
-    onSettled: refresh,
+    onError: refresh,
   });
   const retier = useMutation({
     mutationFn: ({ environment, tier }: { environment: EnvironmentOut; tier: string }) =>

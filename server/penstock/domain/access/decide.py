@@ -43,7 +43,7 @@ def permissions(principal: Principal, project: int | None = None) -> frozenset[s
     held = permission.SIGNED_IN | permission.WORKSPACE_ROLES[principal.workspace_role]
     if project is not None and (role := principal.projects.get(project)):
         held |= permission.PROJECT_ROLES[role]
-    return held if principal.is_person else held - permission.PEOPLE_ONLY
+    return held if principal.is_person else held - permission.PEOPLE_ONLY | permission.MACHINES_TOO
 
 
 def allowed(principal: Principal, verb: str, project: int | None = None) -> bool:

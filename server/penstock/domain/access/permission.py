@@ -56,4 +56,7 @@ PEOPLE_ONLY: Final = frozenset(
     {"issue.approve", "task.skip", "user.edit", "service_account.edit", "member.edit", "tier.edit"}
 )
 
+# Machines may watch the machine.
+MACHINES_TOO: Final = frozenset({"metrics.read"})
+
 ALL: Final = SIGNED_IN | _OWNER | _WORKSPACE_ADMIN

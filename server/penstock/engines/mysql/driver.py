@@ -41,6 +41,11 @@ class Connection(aiomysql.Connection):  # type: ignore[misc]  # the driver carri
         self._may_go_clear = may_go_clear
         self._wants_tls = tls is not None
 
+    @property
+    def encrypted(self) -> bool:
+        """Whether TLS is in use."""
+        return bool(self._secure)
+
     async def _get_server_information(self) -> None:
         await super()._get_server_information()
         offers_tls = bool(self.server_capabilities & CLIENT.SSL)

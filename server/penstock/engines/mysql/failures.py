@@ -40,9 +40,7 @@ def of_our_own(error: BaseException) -> Failure:
     if code is None or not is_answer(error):
         return connection_lost(error)
     hint = "Let an owner run the SQL that `penstock instance grants` prints." if code in DENIED else None
-    return Failure(
-        "infrastructure", str(code), message_of(error), retry=_RETRY.get(reaction(code), "no"), hint=hint
-    )
+    return Failure("infrastructure", str(code), message_of(error), retry=_RETRY.get(reaction(code), "no"), hint=hint)
 
 
 def of_statement(error: BaseException, statement: Statement) -> Failure:

@@ -5,6 +5,7 @@ One ledger serves the whole server, so every row names its database.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -107,7 +108,8 @@ async def read(connection: Connection, database: str, project: str, version: str
     """The rows of one project by version, or that of one version."""
     only = f" AND version = {text(version)}" if version is not None else ""
     rows = await connection.fetch(f"{_READ}{text(database)} AND project = {text(project)}{only}")
-    return {row[1]: LedgerRow(*row[:9], applied_at=row[9].replace(tzinfo=UTC)) for row in rows}
+    found = [LedgerRow(*row) for row in rows]
+    return {row.version: replace(row, applied_at=row.applied_at.replace(tzinfo=UTC)) for row in found}
 
 
 async def read_row(connection: Connection, database: str, project: str, version: str) -> LedgerRow | None:

@@ -94,7 +94,7 @@ class Line:
         link, self._link = self._link, None
         if link is not None:
             if not link.closed:
-                with suppress(BROKEN):  # it is closed then, which is what was asked for
+                with suppress(*BROKEN):  # it is closed then, which is what was asked for
                     await link.connection.ensure_closed()
             link.connection.close()
 

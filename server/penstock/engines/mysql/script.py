@@ -162,6 +162,8 @@ class Script:
                 raise Ended("unknown", undecided(part.statement, why)) from error
             await self._journal.write(step.seq, step.digest, "failed")
             raise Ended("failed", failure) from error
+        if failure_of_session := await self.check_session(part.statement):
+            raise Ended("failed", failure_of_session)
 
     async def _alone(self, step: Step) -> None:
         [part] = step.parts
@@ -189,6 +191,8 @@ class Script:
             await self._release()
         await self._journal.write(step.seq, step.digest, "done")
         await self._connection.run("COMMIT")
+        if failure := await self.check_session(statement):
+            raise Ended("failed", failure)
 
     async def _left_nothing(self, step: Step, part: Part, before: str | None, error: BaseException | None) -> None:
         """Mark a statement that ended badly as failed when it left nothing behind. Raises `Ended` otherwise."""
@@ -250,14 +254,12 @@ class Script:
         if answer.warnings:
             for level, code, message in await self._connection.fetch(f"SHOW WARNINGS LIMIT {_WARNINGS}"):
                 self._port.log("notice" if level == "Note" else "warning", f"{code}: {message}", statement.index)
-        self._port.log(
-            "info", f"{statement.index + 1}/{total}: {answer.rows} rows, {took:.0f} ms", statement.index
-        )
+        self._port.log("info", f"{statement.index + 1}/{total}: {answer.rows} rows, {took:.0f} ms", statement.index)
         self.finished += 1
         self._port.progress(statement.index, total, answer.rows)
 
-    async def check_session(self) -> Failure | None:
-        """Whether the session is still ours: its lock, its database, how it reads text."""
+    async def check_session(self, statement: Statement) -> Failure | None:
+        """What is wrong after a statement when the session is not ours any more: its lock, how it reads text."""
         lock = activity.lock_name(self._database)
         [(ours, database, modes, client, autocommit)] = await self._connection.fetch(
             f"SELECT IS_USED_LOCK('{lock}') = CONNECTION_ID(), DATABASE() <=> {text(self._database)},"
@@ -269,7 +271,14 @@ class Script:
         if database and reads_alike and autocommit:
             return None
         message = "The statement left its session with another database, SQL mode, character set or autocommit."
-        return Failure("statement", "session_tampering", message)
+        return Failure(
+            "statement",
+            "session_tampering",
+            message,
+            statement_index=statement.index,
+            line=statement.line,
+            column=statement.column,
+        )
 
 
 def _got_out(statement: Statement) -> Failure:

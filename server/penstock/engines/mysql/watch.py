@@ -13,8 +13,8 @@ from typing import Any, Final, TypeVar
 from penstock.engines.attempts import describe
 from penstock.engines.base import RunPort, Session, Target, TargetUnavailable
 from penstock.engines.mysql import activity
-from penstock.engines.mysql.connect import Link, open_connection
 from penstock.engines.mysql.codes import QUERY_INTERRUPTED
+from penstock.engines.mysql.connect import Link, open_connection
 from penstock.engines.mysql.driver import BROKEN, Connection, code_of
 from penstock.engines.patience import Interrupted, Patience
 

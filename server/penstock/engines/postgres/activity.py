@@ -15,7 +15,9 @@ from penstock.engines.postgres.connect import OWN_SECONDS, Link
 # "PENS": advisory locks with two keys have a space of their own, and belong to one database.
 LOCK_CLASS: Final = 0x50454E53
 LOCK_OBJECT: Final = 1
-TRY_LOCK: Final = f"SELECT pg_catalog.pg_try_advisory_xact_lock({LOCK_CLASS}, {LOCK_OBJECT})"
+# Answers by its command tag, so that it can travel in one message with BEGIN.
+TRY_LOCK: Final = f"SELECT 1 WHERE pg_catalog.pg_try_advisory_xact_lock({LOCK_CLASS}, {LOCK_OBJECT})"
+LOCKED: Final = "SELECT 1"
 
 _SESSION: Final = """
     SELECT a.pid, a.usename, a.datname, a.application_name, a.client_addr::text AS client, a.state,

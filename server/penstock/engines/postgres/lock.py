@@ -41,11 +41,11 @@ async def begin_locked(
     connection = link.connection
     if link.search_path is not None:
         settings = f"SET LOCAL search_path = {link.search_path}; {settings}"
+    begin = f"BEGIN ISOLATION LEVEL READ COMMITTED; {settings}; {activity.TRY_LOCK}"
     shown: set[int] = set()
     tries = 0
     while True:
-        await connection.execute(f"BEGIN ISOLATION LEVEL READ COMMITTED; {settings}", timeout=OWN_SECONDS)
-        if await connection.fetchval(activity.TRY_LOCK, timeout=OWN_SECONDS):
+        if await connection.execute(begin, timeout=OWN_SECONDS) == activity.LOCKED:
             if shown:
                 patience.waiting_on([])
             return

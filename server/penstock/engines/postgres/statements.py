@@ -17,7 +17,8 @@ from penstock.engines.postgres.sqlstates import Reaction, reaction
 from penstock.engines.postgres.watch import Remarks, Watch
 from penstock.sql.statement import Statement
 
-_XID: Final = "SELECT pg_catalog.pg_current_xact_id()::text"
+# One message, answered by its command tag; the change may have put an operator of its own before the server's.
+_SAME_TRANSACTION: Final = "SELECT 1 WHERE pg_catalog.pg_current_xact_id()::text OPERATOR(pg_catalog.=) '{xid}'"
 _EXCERPT: Final = 120
 
 
@@ -114,7 +115,8 @@ class Script:
         """A change that ended its transaction took half of itself, and perhaps the ledger row, out of our
         hands."""
         connection = self._link.connection
-        if connection.is_in_transaction() and await connection.fetchval(_XID, timeout=OWN_SECONDS) == xid:
+        question = _SAME_TRANSACTION.format(xid=int(xid))
+        if connection.is_in_transaction() and await connection.execute(question, timeout=OWN_SECONDS) == "SELECT 1":
             return None
         return Failure(
             "outcome_unknown",

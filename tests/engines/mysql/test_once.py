@@ -1,0 +1,341 @@
+"""A change is applied once, or as far as it got, and ledger and journal tell which."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from penstock.engines.base import Engine, LeaseLost, Target
+from penstock.engines.mysql.driver import Connection
+from tests.engines.conftest import Apply, change
+from tests.engines.recorder import Recorder
+
+TWO = "CREATE TABLE t (a int);\nINSERT INTO t VALUES (1), (2);\n"
+
+
+async def versions(inside: Connection, database: str) -> list[str]:
+    rows = await inside.fetch(f"SELECT version FROM penstock.ledger WHERE database_name = '{database}' ORDER BY version")
+    return [row[0] for row in rows]
+
+
+async def journal(inside: Connection, database: str) -> list[tuple[Any, ...]]:
+    return await inside.fetch(
+        f"SELECT version, seq, state FROM penstock.journal WHERE database_name = '{database}' ORDER BY version, seq"
+    )
+
+
+async def tables(inside: Connection) -> set[str]:
+    return {row[0] for row in await inside.fetch("SHOW TABLES")}
+
+
+async def count(inside: Connection, table: str = "t") -> int:
+    return int(await inside.value(f"SELECT count(*) FROM {table}"))
+
+
+async def test_a_change_is_applied_with_its_ledger_row(
+    apply: Apply, inside: Connection, mariadb_database: str
+) -> None:
+    port = Recorder()
+    result = await apply(TWO, port)
+    assert (result.state, result.statements_run, result.statements_total) == ("applied", 2, 2), result.failure
+    assert result.ledger and result.failure is None and result.sent
+    assert port.steps == [(0, 2, 0), (1, 2, 2)] and port.asked == 2
+    [row] = await inside.fetch(
+        "SELECT run, actor, statement_count, change_digest, applied_at FROM penstock.ledger"
+        f" WHERE database_name = '{mariadb_database}'"
+    )
+    assert row[:4] == ("run-1", "ana@example.com", 2, change(TWO).change_digest)
+    assert row[4].replace(tzinfo=result.ledger.applied_at.tzinfo) == result.ledger.applied_at
+    assert await count(inside) == 2
+
+
+async def test_the_second_time_nothing_is_sent(apply: Apply, inside: Connection) -> None:
+    await apply(TWO)
+    result = await apply(TWO)
+    assert (result.state, result.sent) == ("already_applied", False)
+    assert result.ledger is not None and result.ledger.run == "run-1" and await count(inside) == 2
+
+
+async def test_the_same_version_with_other_bytes_is_a_conflict(apply: Apply, inside: Connection) -> None:
+    await apply(TWO)
+    result = await apply("DROP TABLE t")
+    assert result.state == "failed" and result.failure is not None
+    assert (result.failure.kind, result.sent) == ("version_conflict", False)
+    assert await tables(inside) == {"t"}
+
+
+async def test_two_projects_and_two_databases_may_use_one_version(
+    apply: Apply, engine: Engine, target: Target, mariadb_server: Any
+) -> None:
+    assert (await apply("SELECT 1")).state == "applied"
+    assert (await apply("SELECT 2", project="billing")).state == "applied"
+    other = await mariadb_server.create_database()
+    try:
+        result = await engine.apply(replace(target, database=other), change("SELECT 3"), Recorder())
+        assert result.state == "applied"
+    finally:
+        await mariadb_server.drop_database(other)
+
+
+async def test_bytes_that_were_not_approved_are_never_sent(apply: Apply, inside: Connection) -> None:
+    result = await apply("CREATE TABLE t (a int)", change_digest=change("SELECT 1").change_digest)
+    assert result.failure is not None and (result.failure.kind, result.sent) == ("tampered", False)
+    assert await tables(inside) == set()
+
+
+@pytest.mark.parametrize("text", ["", "-- nothing here\n", "# nor here\n/* nor here */;;"])
+async def test_a_change_without_statements_leaves_a_row(
+    text: str, apply: Apply, inside: Connection, mariadb_database: str
+) -> None:
+    result = await apply(text)
+    assert (result.state, result.statements_total) == ("applied", 0)
+    assert await versions(inside, mariadb_database) == ["1"]
+
+
+async def test_dml_that_fails_leaves_nothing_and_says_where(
+    apply: Apply, inside: Connection, mariadb_database: str
+) -> None:
+    await inside.run("CREATE TABLE t (a int)")
+    result = await apply("INSERT INTO t VALUES (1);\r\n-- ünïcode\r\n INSERT INTO t VALUES ('ä', nope);")
+    failure = result.failure
+    assert result.state == "failed" and failure is not None
+    assert (failure.kind, failure.statement_index, failure.line, failure.column) == ("statement", 1, 3, 2)
+    assert (result.statements_run, result.statements_total) == (1, 2)
+    assert await count(inside) == 0 and await versions(inside, mariadb_database) == []
+
+
+async def test_a_syntax_error_is_placed_by_its_line(apply: Apply) -> None:
+    result = await apply("SELECT 1;\nSELECT 2\n  FROM nowhere WHERE ((;")
+    assert result.failure is not None and (result.failure.code, result.failure.line) == ("1064", 3)
+
+
+async def test_what_a_failed_change_did_is_not_done_again(
+    apply: Apply, inside: Connection, mariadb_database: str
+) -> None:
+    """A revised change goes on where the failed one stopped, as long as the beginning is the same."""
+    text = "CREATE TABLE t (a int); INSERT INTO t VALUES (1); CREATE TABLE u (a int); INSERT INTO u VALUES ({})"
+    result = await apply(text.format("nope"))
+    assert result.state == "failed" and result.failure is not None and result.failure.statement_index == 3
+    assert await journal(inside, mariadb_database) == [("1", 0, "done"), ("1", 1, "done"), ("1", 2, "done")]
+    assert await versions(inside, mariadb_database) == []
+    port = Recorder()
+    result = await apply(text.format("2"), port, run_id="run-2")
+    assert result.state == "applied", result.failure
+    assert [index for index, _, _ in port.steps] == [3]
+    assert (await count(inside), await count(inside, "u")) == (1, 1)
+
+
+async def test_a_revised_beginning_is_a_conflict(apply: Apply, inside: Connection) -> None:
+    await apply("CREATE TABLE t (a int); CREATE TABLE t (a int)")
+    result = await apply("CREATE TABLE other (a int)")
+    assert result.failure is not None and result.failure.code == "journal_conflict"
+    assert await tables(inside) == {"t"}
+
+
+async def test_a_failed_definition_is_tried_again(apply: Apply, inside: Connection, mariadb_database: str) -> None:
+    await inside.run("CREATE TABLE t (a int)")
+    assert (await apply("CREATE TABLE t (a int)")).state == "failed"
+    assert await journal(inside, mariadb_database) == [("1", 0, "failed")]
+    await inside.run("DROP TABLE t")
+    assert (await apply("CREATE TABLE t (a int)")).state == "applied"
+
+
+async def test_a_drop_that_failed_half_way_is_said_to_be_unknown(apply: Apply, inside: Connection) -> None:
+    await inside.run("CREATE TABLE t (a int)")
+    result = await apply("DROP TABLE t, nowhere")
+    assert result.state == "unknown" and result.failure is not None
+    assert (result.failure.kind, result.failure.retry) == ("outcome_unknown", "no")
+
+
+async def test_session_statements_run_again_when_a_change_is_gone_on_with(
+    apply: Apply, inside: Connection, mariadb_database: str
+) -> None:
+    text = "SET @n = 7; CREATE TABLE t (a int); SET @n = 8; INSERT INTO t VALUES (@n); CREATE TABLE {} (a int)"
+    await inside.run("CREATE TABLE u (a int)")
+    assert (await apply(text.format("u"))).state == "failed"
+    port = Recorder()
+    assert (await apply(text.format("v"), port)).state == "applied"
+    assert [index for index, _, _ in port.steps] == [0, 2, 4]
+    assert await inside.fetch("SELECT a FROM t") == [(8,)]
+
+
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        "SET @n = (SELECT count(*) FROM u); CREATE TABLE t (a int)",
+        "CREATE TEMPORARY TABLE x (a int); CREATE TABLE t (a int)",
+        "SELECT a INTO @n FROM u; CREATE TABLE t (a int)",
+    ],
+)
+async def test_a_session_that_held_data_cannot_be_gone_on_with(
+    beginning: str, apply: Apply, inside: Connection
+) -> None:
+    await inside.run("CREATE TABLE u (a int)")
+    assert (await apply(f"{beginning}; CREATE TABLE u (a int)")).state == "failed"
+    result = await apply(f"{beginning}; CREATE TABLE w (a int)")
+    assert result.state == "unknown" and result.failure is not None
+    assert result.failure.kind == "outcome_unknown" and not result.sent
+    assert "w" not in await tables(inside)
+
+
+async def test_routines_prepared_statements_and_calls(apply: Apply, inside: Connection) -> None:
+    text = """
+        DELIMITER //
+        CREATE PROCEDURE p() BEGIN INSERT INTO t VALUES (1); SELECT 1; SELECT 2; END//
+        DELIMITER ;
+        CREATE TABLE t (a int);
+        CALL p();
+        SET @s = 'ALTER TABLE t ADD b int'; PREPARE s FROM @s; EXECUTE s; DEALLOCATE PREPARE s;
+        /*!40101 SET @x = 1 */; /*M! INSERT INTO t VALUES (2, 2) */;
+    """
+    result = await apply(text)
+    assert result.state == "applied", result.failure
+    assert await count(inside) == 2
+
+
+async def test_a_call_that_fails_is_rolled_back(apply: Apply, inside: Connection, mariadb_database: str) -> None:
+    await inside.run("CREATE TABLE t (a int)")
+    await inside.run("CREATE PROCEDURE p() BEGIN INSERT INTO t VALUES (1); SIGNAL SQLSTATE '45000'; END")
+    assert (await apply("CALL p()")).state == "failed"
+    assert await count(inside) == 0 and await journal(inside, mariadb_database) == [("1", 0, "failed")]
+
+
+async def test_a_call_that_commits_and_fails_is_unknown(apply: Apply, inside: Connection) -> None:
+    await inside.run("CREATE TABLE t (a int)")
+    await inside.run("CREATE PROCEDURE p() BEGIN INSERT INTO t VALUES (1); COMMIT; SIGNAL SQLSTATE '45000'; END")
+    assert (await apply("CALL p()")).state == "unknown"
+    again = await apply("CALL p()")
+    assert (again.state, again.sent) == ("unknown", False) and await count(inside) == 1
+
+
+async def test_tables_without_transactions_are_never_written_twice(apply: Apply, inside: Connection) -> None:
+    await inside.run("CREATE TABLE t (a int) ENGINE = MyISAM")
+    await inside.run("CREATE TABLE u (a int)")
+    text = "INSERT INTO t VALUES (1); INSERT INTO u VALUES (nope)"
+    assert (await apply(text)).state == "unknown"
+    again = await apply(text)
+    assert (again.state, again.sent) == ("unknown", False) and await count(inside) == 1
+    assert (await apply("INSERT INTO t VALUES (2)", version="2")).state == "applied"
+
+
+async def test_ten_at_once_apply_it_once(engine: Engine, target: Target, inside: Connection) -> None:
+    await inside.run("CREATE TABLE effect (a int)")
+    requests = [change("INSERT INTO effect VALUES (1)", run_id=f"run-{n}", task_id=n) for n in range(10)]
+    results = await asyncio.gather(*(engine.apply(target, request, Recorder()) for request in requests))
+    assert sorted(result.state for result in results) == ["already_applied"] * 9 + ["applied"]
+    assert await count(inside, "effect") == 1
+
+
+async def test_one_session_applies_many_and_none_leaks_into_the_next(
+    engine: Engine, target: Target, inside: Connection
+) -> None:
+    tricks = "SET @leak = 1, SESSION sql_mode = '', foreign_key_checks = 0; CREATE TEMPORARY TABLE left_over (a int)"
+    look = "CREATE TABLE seen AS SELECT @leak AS leak, @@sql_mode AS mode, @@foreign_key_checks AS checks"
+    async with engine.session(target) as session:
+        assert (await session.apply(change(tricks), Recorder())).state == "applied"
+        assert (await session.apply(change(look, "2"), Recorder())).state == "applied"
+        assert sorted(await session.read_ledger("shop")) == ["1", "2"]
+        assert await session.read_ledger("other") == {}
+    [(leak, mode, checks)] = await inside.fetch("SELECT leak, mode, checks FROM seen")
+    assert leak is None and "STRICT_TRANS_TABLES" in mode and checks == 1
+
+
+async def test_recording_writes_the_row_and_runs_nothing(engine: Engine, target: Target, inside: Connection) -> None:
+    request = change("CREATE TABLE t (a int)")
+    async with engine.session(target) as session:
+        assert await session.proof("shop", "1", request.change_digest) == "not_applied"
+        row = await session.record(request)
+        again = await session.record(replace(request, run_id="run-2"))
+        assert row == again and row.statement_count == 1
+        assert await session.proof("shop", "1", request.change_digest) == "applied"
+        assert await session.proof("shop", "1", "sha256:other") == "conflict"
+        assert (await session.apply(request, Recorder())).state == "already_applied"
+    assert await tables(inside) == set()
+
+
+@pytest.mark.parametrize(
+    ("statement", "code"),
+    [
+        ("START TRANSACTION", "transaction_control"),
+        ("/*! COMMIT */", "transaction_control"),
+        ("LOCK TABLES t WRITE", "transaction_control"),
+        ("SET autocommit = 0", "transaction_control"),
+        ("SET sql_mode = 'ANSI_QUOTES'", "session_tampering"),
+        ("DO RELEASE_ALL_LOCKS()", "session_tampering"),
+        ("USE mysql", "other_database"),
+        ("SELECT 'open", "unclosed_quote"),
+        ("source file.sql", "client_metacommand"),
+        ("CREATE PROCEDURE p() BEGIN SELECT 1; END", "unclosed_compound"),
+    ],
+)
+async def test_refused_before_anything_is_sent(statement: str, code: str, apply: Apply, inside: Connection) -> None:
+    result = await apply("CREATE TABLE t (a int);\n\n  " + statement)
+    failure = result.failure
+    assert result.state == "failed" and failure is not None and not result.sent
+    assert (failure.kind, failure.code, failure.line) == ("statement", code, 3)
+    assert await tables(inside) == set()
+
+
+@pytest.mark.parametrize(
+    "trick",
+    [
+        "SET @m = 'ANSI_QUOTES'; SET SESSION sql_mode = @m",
+        "SET @c = 'gbk'; SET character_set_client = @c",
+        "SET @s = 'DO RELEASE_ALL_LOCKS()'; PREPARE s FROM @s; EXECUTE s",
+        "SET @s = 'SET autocommit = 0'; PREPARE s FROM @s; EXECUTE s",
+    ],
+)
+async def test_what_slips_through_is_noticed_before_the_next_statement(
+    trick: str, apply: Apply, inside: Connection
+) -> None:
+    result = await apply(f"{trick}; CREATE TABLE t (a int)")
+    assert result.state == "failed" and result.failure is not None
+    assert result.failure.code in ("session_tampering", "lock_lost")
+    assert await tables(inside) == set()
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ("SELECT a FROM t WHERE a > 3", None),
+        ("SELECT count(*) = 2 FROM t", None),
+        ("WITH few AS (SELECT * FROM t) SELECT count(*) < 10 FROM few;", None),
+        ("SELECT a FROM t", "verify_failed"),
+        ("SELECT false", "verify_failed"),
+        ("SELECT NULL", "verify_failed"),
+        ("SELECT true, true", "verify_failed"),
+        ("SELECT nope FROM t", "1054"),
+        ("DELETE FROM t", "verify_not_a_query"),
+        ("SELECT true; SELECT true", "verify_not_a_query"),
+        ("SELECT 'open", "unclosed_quote"),
+    ],
+)
+async def test_checks_decide_whether_the_last_transaction_stays(
+    query: str, code: str | None, apply: Apply, inside: Connection, mariadb_database: str
+) -> None:
+    await inside.run("CREATE TABLE t (a int)")
+    result = await apply("INSERT INTO t VALUES (1), (2)", verify=["SELECT true", query])
+    assert result.state == ("failed" if code else "applied"), result.failure
+    assert code is None or (result.failure and (result.failure.kind, result.failure.code) == ("check", code))
+    assert await count(inside) == (0 if code else 2)
+
+
+@pytest.mark.parametrize("call", [1, 2])
+async def test_a_lost_lease_rolls_back_and_says_nothing(
+    call: int, apply: Apply, inside: Connection, mariadb_database: str
+) -> None:
+    await inside.run("CREATE TABLE t (a int)")
+    with pytest.raises(LeaseLost):
+        await apply("INSERT INTO t VALUES (1)", Recorder(lose_lease_at=call))
+    assert await count(inside) == 0
+    assert (await apply("INSERT INTO t VALUES (1)")).state == "applied"
+
+
+async def test_statements_that_send_rows_send_them_to_nobody(apply: Apply) -> None:
+    port = Recorder()
+    result = await apply("SELECT seq FROM seq_1_to_50000; SHOW TABLES; EXPLAIN SELECT 1; DO 1", port)
+    assert result.state == "applied", result.failure
+    assert [rows for _, _, rows in port.steps][0] == 50000

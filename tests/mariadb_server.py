@@ -1,0 +1,140 @@
+"""The MariaDB server that tests run against, and databases on it that live as long as one test."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from penstock.engines.mysql.driver import BROKEN, Connection, connect
+from tests.waiting import eventually
+
+
+@dataclass(frozen=True)
+class MariaDbServer:
+    """A server on which the tests may do everything."""
+
+    host: str
+    port: int
+    user: str
+    password: str = ""
+
+    async def open(self, database: str | None = None) -> Connection:
+        """A plain connection."""
+        options = {"host": self.host, "port": self.port, "user": self.user, "password": self.password, "db": database}
+        return await connect(timeout=10, tls=None, may_go_clear=True, **options)
+
+    async def create_database(self) -> str:
+        """Create a database with a random name, and answer its name."""
+        name = f"penstock_test_{secrets.token_hex(6)}"
+        await self.execute(f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4")
+        return name
+
+    async def drop_database(self, name: str) -> None:
+        """Drop a database, and what our ledger knows of it."""
+        await self.execute(f"DROP DATABASE IF EXISTS `{name}`")
+        for table in ("ledger", "journal", "holder"):
+            if await self.execute(
+                "SELECT 1 FROM information_schema.TABLES"
+                f" WHERE TABLE_SCHEMA = 'penstock' AND TABLE_NAME = '{table}'"
+            ):
+                await self.execute(f"DELETE FROM penstock.{table} WHERE database_name = '{name}'")
+
+    async def execute(self, statement: str, database: str | None = None) -> list[tuple[Any, ...]]:
+        """Run one statement on a connection of its own, and answer its rows."""
+        connection = await self.open(database)
+        try:
+            return await connection.fetch(statement)
+        finally:
+            connection.close()
+
+
+def from_url(url: str) -> MariaDbServer:
+    """Read ``mysql://user:password@host:port/``."""
+    parts = urlsplit(url)
+    user, password = unquote(parts.username or "root"), unquote(parts.password or "")
+    return MariaDbServer(parts.hostname or "127.0.0.1", parts.port or 3306, user, password)
+
+
+async def find_server() -> MariaDbServer | None:
+    """The server named by ``$PENSTOCK_TEST_MARIADB``, else the local one that trusts us, if there is one."""
+    server = from_url(os.environ.get("PENSTOCK_TEST_MARIADB", "mysql://root@127.0.0.1:3306/"))
+    try:
+        await server.execute("SELECT 1")
+    except BROKEN:
+        return None
+    return server
+
+
+@contextlib.asynccontextmanager
+async def own_server(folder: Path) -> AsyncIterator[MariaDbServer]:
+    """Start a server of our own on a free port, with its data in a folder, and stop it at the end.
+
+    Raises `LookupError` when MariaDB is not installed.
+    """
+    server, install = shutil.which("mariadbd"), shutil.which("mariadb-install-db")
+    if server is None or install is None:
+        raise LookupError("MariaDB is not installed; set PENSTOCK_TEST_MARIADB, or apt-get install mariadb-server")
+    user = ["--user=nobody"] if os.geteuid() == 0 else []
+    if user:
+        shutil.chown(folder, "nobody")
+    options = [f"--datadir={folder / 'data'}", *user]
+    command = [install, "--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db", *options]
+    process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.DEVNULL)
+    assert await process.wait() == 0
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    own = [f"--port={port}", "--bind-address=127.0.0.1", f"--socket={folder / 'socket'}"]
+    own += [f"--log-error={folder / 'log'}", "--innodb-flush-log-at-trx-commit=0"]
+    process = await asyncio.create_subprocess_exec(server, "--no-defaults", *options, *own)
+    found = MariaDbServer("127.0.0.1", port, "root")
+    try:
+        await eventually(lambda: _answers(found), timeout=60, every=0.1, message="our MariaDB to answer")
+        yield found
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def _answers(server: MariaDbServer) -> bool:
+    try:
+        await server.execute("SELECT 1")
+    except BROKEN:
+        return False
+    return True
+
+
+@pytest.fixture(scope="session")
+def mariadb_server(session_runner: asyncio.Runner) -> Iterator[MariaDbServer]:
+    """The test server: $PENSTOCK_TEST_MARIADB, else a local one that trusts us, else one of our own."""
+    if found := session_runner.run(find_server()):
+        yield found
+        return
+    folder = Path(tempfile.mkdtemp(prefix="penstock-mariadb-"))
+    own = own_server(folder)
+    try:
+        yield session_runner.run(own.__aenter__())
+    finally:
+        session_runner.run(own.__aexit__(None, None, None))
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def mariadb_database(session_runner: asyncio.Runner, mariadb_server: MariaDbServer) -> Iterator[str]:
+    """The name of a new, empty database on the MariaDB server; dropped afterwards, with its rows in our ledger."""
+    name = session_runner.run(mariadb_server.create_database())
+    yield name
+    session_runner.run(mariadb_server.drop_database(name))
