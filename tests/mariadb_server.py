@@ -47,8 +47,7 @@ class MariaDbServer:
         await self.execute(f"DROP DATABASE IF EXISTS `{name}`")
         for table in ("ledger", "journal", "holder"):
             if await self.execute(
-                "SELECT 1 FROM information_schema.TABLES"
-                f" WHERE TABLE_SCHEMA = 'penstock' AND TABLE_NAME = '{table}'"
+                f"SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'penstock' AND TABLE_NAME = '{table}'"
             ):
                 await self.execute(f"DELETE FROM penstock.{table} WHERE database_name = '{name}'")
 

@@ -54,12 +54,15 @@ class Shop:
 
     async def keep_busy(self) -> None:
         """File changes for as long as this is not cancelled."""
+
+        async def room() -> bool:
+            return await self.world.sql(
+                "SELECT count(*) < :most FROM issue WHERE status = 'open'", most=OUTSTANDING
+            ) == [(True,)]
+
         while True:
-            ((open_,),) = await self.world.sql("SELECT count(*) FROM issue WHERE status = 'open'")
-            if open_ < OUTSTANDING:
-                await self.file()
-            else:
-                await asyncio.sleep(0.1)  # a pace, not a wait for something
+            await eventually(room, 60, every=0.1, message="an issue is done")
+            await self.file()
 
     async def over(self) -> bool:
         """Every task has ended; those that were given up for their many lost runners are tried once more."""

@@ -1,4 +1,4 @@
-"""A TCP proxy before a PostgreSQL server that can lose what the server answers to a COMMIT."""
+"""A TCP proxy before a database server that can lose what the server answers to a COMMIT."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ Loss = Literal["answer", "request", "silently"]
 class Proxy:
     """Forwards bytes until armed; then the next COMMIT loses its answer, or is never forwarded."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, commit: bytes = b"COMMIT\0") -> None:
         self._upstream = (host, port)
+        self._commit = commit
         self._loss: Loss | None = None
         self.lost = asyncio.Event()
         self.refusing = False
@@ -48,18 +49,20 @@ class Proxy:
             asyncio.ensure_future(self._forward_requests(reader, up_writer, cut)),
             asyncio.ensure_future(self._forward_answers(up_reader, writer, cut)),
         ]
-        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-        for way in ways:
-            way.cancel()
-        await asyncio.wait(ways)
-        writer.close()
-        up_writer.close()
+        try:
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            for way in ways:
+                way.cancel()
+            await asyncio.wait(ways)
+        finally:  # also when the test is over first
+            writer.close()
+            up_writer.close()
 
     async def _forward_requests(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, cut: asyncio.Event
     ) -> None:
         while data := await _read(reader):
-            if self._loss and b"COMMIT\0" in data:
+            if self._loss and self._commit in data:
                 if self._loss == "request":
                     self._loss = None
                     self.lost.set()

@@ -15,11 +15,12 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock.domain.pipeline.status import ACTIVE
 from penstock.store import tasks
-from penstock.store.tables.accounts import project
+from penstock.store.tables.accounts import account, project
 from penstock.store.tables.catalog import database, environment, instance
 from penstock.store.tables.changes import issue
 from penstock.store.tables.pipelines import pipeline, project_turn, runner, stage, task, task_run
@@ -83,38 +84,54 @@ def permit_holds() -> sa.ColumnElement[bool]:
     )
 
 
+_IDS: Final = sa.bindparam("task_ids", type_=ARRAY(sa.BigInteger))
+_NEW_LEASES: Final = (
+    sa.func.unnest(_IDS, sa.bindparam("leases", type_=ARRAY(sa.LargeBinary)))
+    .table_valued(sa.column("id", sa.BigInteger), sa.column("lease", sa.LargeBinary), name="new_lease")
+    .render_derived()
+)
+_TAKE_TURNS: Final = sa.select(sa.func.pg_advisory_xact_lock(CLAIM_LOCK))
+_CANDIDATES: Final = (
+    sa.select(task.c.id, task.c.pipeline_id)
+    .join(pipeline, pipeline.c.id == task.c.pipeline_id)
+    .outerjoin(project_turn, project_turn.c.project_id == pipeline.c.project_id)
+    .where(task.c.claimable, task.c.run_at <= sa.func.statement_timestamp(), permit_holds())
+    .order_by(task.c.priority, project_turn.c.served_at.nulls_first(), task.c.run_at, task.c.id)
+    .limit(sa.bindparam("most", type_=sa.Integer))
+)
+_CLAIM: Final = tasks.Move(
+    "scheduled",
+    task.c.id == sa.any_(_IDS),
+    task.c.claimable,
+    permit_holds(),
+    values={
+        "attempt": task.c.attempt + 1,
+        "lease": sa.select(_NEW_LEASES.c.lease).where(_NEW_LEASES.c.id == task.c.id).scalar_subquery(),
+        "lease_until": sa.func.statement_timestamp()
+        + sa.func.make_interval(0, 0, 0, 0, 0, 0, sa.bindparam("lease_seconds", type_=sa.Float)),
+        "runner_id": sa.bindparam("claimer", type_=sa.Uuid),
+        "deadline": sa.func.statement_timestamp() + sa.func.make_interval(0, 0, 0, 0, 0, 0, task.c.timeout_seconds),
+    },
+)
+
+
 async def claim(conn: AsyncConnection, runner_id: uuid.UUID, limit: int, lease_seconds: float) -> list[Claimed]:
     """Claim up to ``limit`` tasks that could run now.
 
     Order: priority, then the project that was served longest ago, then waiting time.
     """
-    await conn.execute(sa.select(sa.func.pg_advisory_xact_lock(CLAIM_LOCK)))
-    candidates = (
-        await conn.execute(
-            sa.select(task.c.id, task.c.pipeline_id)
-            .join(pipeline, pipeline.c.id == task.c.pipeline_id)
-            .outerjoin(project_turn, project_turn.c.project_id == pipeline.c.project_id)
-            .where(task.c.claimable, task.c.run_at <= sa.func.statement_timestamp(), permit_holds())
-            .order_by(task.c.priority, project_turn.c.served_at.nulls_first(), task.c.run_at, task.c.id)
-            .limit(min(limit, MAX_CLAIM))
-        )
-    ).all()
+    await conn.execute(_TAKE_TURNS)
+    candidates = (await conn.execute(_CANDIDATES, {"most": min(limit, MAX_CLAIM)})).all()
     if not candidates:
         return []
     await lock_pipelines(conn, {c.pipeline_id for c in candidates})
-    leases = {c.id: secrets.token_bytes(16) for c in candidates}
-    moved = await tasks.move(
+    moved = await _CLAIM.run(
         conn,
-        "scheduled",
-        task.c.id.in_([c.id for c in candidates]),
-        task.c.claimable,
-        permit_holds(),
-        values={
-            "attempt": task.c.attempt + 1,
-            "lease": sa.case(leases, value=task.c.id),
-            "lease_until": _lease_end(lease_seconds),
-            "runner_id": runner_id,
-            "deadline": sa.func.statement_timestamp() + sa.func.make_interval(0, 0, 0, 0, 0, 0, task.c.timeout_seconds),
+        {
+            "task_ids": [c.id for c in candidates],
+            "leases": [secrets.token_bytes(16) for _ in candidates],
+            "lease_seconds": lease_seconds,
+            "claimer": runner_id,
         },
     )
     return await _claimed(conn, runner_id, [m.id for m in moved], proof_only=False)
@@ -156,11 +173,60 @@ def _lease_end(seconds: float) -> sa.ColumnElement[Any]:
     return sa.func.statement_timestamp() + sa.text(f"interval '{float(seconds)} seconds'")
 
 
+_LOCK_PIPELINES: Final = (
+    sa.select(pipeline.c.id)
+    .where(pipeline.c.id == sa.any_(sa.bindparam("ids", type_=ARRAY(sa.BigInteger))))
+    .order_by(pipeline.c.id)
+    .with_for_update(key_share=True)
+)
+
+
 async def lock_pipelines(conn: AsyncConnection, ids: set[int]) -> None:
     """Take the pipelines' row locks in order."""
-    await conn.execute(
-        sa.select(pipeline.c.id).where(pipeline.c.id.in_(ids)).order_by(pipeline.c.id).with_for_update(key_share=True)
+    await conn.execute(_LOCK_PIPELINES, {"ids": sorted(ids)})
+
+
+_NEW_RUNS: Final = postgresql.insert(task_run).from_select(
+    ["task_id", "attempt", "lease", "runner_id", "started_at"],
+    sa.select(
+        task.c.id,
+        task.c.attempt,
+        task.c.lease,
+        sa.bindparam("claimer", type_=sa.Uuid),
+        sa.func.statement_timestamp(),
+    ).where(task.c.id == sa.any_(_IDS)),
+)
+_BRIEFING: Final = (
+    sa.select(
+        task,
+        task_run.c.id.label("run_id"),
+        instance.c.engine,
+        environment.c.slug.label("environment"),
+        database.c.name.label("database"),
+        pipeline.c.project_id,
+        project.c.slug.label("project"),
+        issue.c.id.label("issue_id"),
+        sa.func.coalesce(account.c.email, account.c.name).label("author"),
     )
+    .join(task_run, (task_run.c.task_id == task.c.id) & (task_run.c.attempt == task.c.attempt))
+    .join(instance, instance.c.id == task.c.instance_id)
+    .join(stage, stage.c.id == task.c.stage_id)
+    .join(environment, environment.c.id == stage.c.environment_id)
+    .join(pipeline, pipeline.c.id == task.c.pipeline_id)
+    .outerjoin(database, database.c.id == task.c.database_id)
+    .outerjoin(project, project.c.id == pipeline.c.project_id)
+    .outerjoin(issue, issue.c.pipeline_id == pipeline.c.id)
+    .outerjoin(account, account.c.id == issue.c.author_id)
+    .where(task.c.id == sa.any_(_IDS))
+    .order_by(task.c.id)
+)
+_SERVED: Final = sa.text(
+    """
+    INSERT INTO project_turn (project_id, served_at)
+    SELECT id, statement_timestamp() FROM unnest(CAST(:projects AS bigint[])) AS served(id)
+    ON CONFLICT (project_id) DO UPDATE SET served_at = excluded.served_at
+    """
+)
 
 
 async def _claimed(
@@ -168,47 +234,11 @@ async def _claimed(
 ) -> list[Claimed]:
     if not ids:
         return []
-    runs = postgresql.insert(task_run).from_select(
-        ["task_id", "attempt", "lease", "runner_id", "started_at"],
-        sa.select(task.c.id, task.c.attempt, task.c.lease, sa.literal(runner_id), sa.func.statement_timestamp()).where(
-            task.c.id.in_(ids)
-        ),
-    )
-    await conn.execute(runs)
-    author = sa.text("(SELECT coalesce(a.email, a.name) FROM account a WHERE a.id = issue.author_id)")
-    rows = (
-        await conn.execute(
-            sa.select(
-                task,
-                task_run.c.id.label("run_id"),
-                instance.c.engine,
-                environment.c.slug.label("environment"),
-                database.c.name.label("database"),
-                pipeline.c.project_id,
-                project.c.slug.label("project"),
-                issue.c.id.label("issue_id"),
-                sa.type_coerce(author, sa.Text).label("author"),
-            )
-            .join(task_run, (task_run.c.task_id == task.c.id) & (task_run.c.attempt == task.c.attempt))
-            .join(instance, instance.c.id == task.c.instance_id)
-            .join(stage, stage.c.id == task.c.stage_id)
-            .join(environment, environment.c.id == stage.c.environment_id)
-            .join(pipeline, pipeline.c.id == task.c.pipeline_id)
-            .outerjoin(database, database.c.id == task.c.database_id)
-            .outerjoin(project, project.c.id == pipeline.c.project_id)
-            .outerjoin(issue, issue.c.pipeline_id == pipeline.c.id)
-            .where(task.c.id.in_(ids))
-            .order_by(task.c.id)
-        )
-    ).all()
+    await conn.execute(_NEW_RUNS, {"task_ids": ids, "claimer": runner_id})
+    rows = (await conn.execute(_BRIEFING, {"task_ids": ids})).all()
     served = sorted({r.project_id for r in rows if r.project_id is not None})
     if served:
-        turn = postgresql.insert(project_turn).values(
-            [{"project_id": p, "served_at": sa.func.statement_timestamp()} for p in served]
-        )
-        await conn.execute(
-            turn.on_conflict_do_update(index_elements=["project_id"], set_={"served_at": turn.excluded.served_at})
-        )
+        await conn.execute(_SERVED, {"projects": served})
     return [
         Claimed(
             id=r.id,
@@ -242,6 +272,40 @@ async def _claimed(
 
 
 MAX_RESCUES: Final = 5
+
+
+_HELD: Final = (
+    sa.func.unnest(
+        sa.bindparam("held_ids", type_=ARRAY(sa.BigInteger)),
+        sa.bindparam("held_attempts", type_=ARRAY(sa.Integer)),
+        sa.bindparam("held_leases", type_=ARRAY(sa.LargeBinary)),
+    )
+    .table_valued(
+        sa.column("id", sa.BigInteger),
+        sa.column("attempt", sa.Integer),
+        sa.column("lease", sa.LargeBinary),
+        name="held",
+    )
+    .render_derived()
+)
+# Tasks that are ours, as ``held_values`` names them: the fence of statements that are built once.
+HELD: Final = sa.and_(
+    task.c.id == sa.any_(sa.bindparam("held_ids", type_=ARRAY(sa.BigInteger))),
+    sa.exists(
+        sa.select(sa.literal_column("1"))
+        .select_from(_HELD)
+        .where(_HELD.c.id == task.c.id, _HELD.c.attempt == task.c.attempt, _HELD.c.lease == task.c.lease)
+    ),
+)
+
+
+def held_values(claims: Sequence[Claimed]) -> dict[str, Any]:
+    """The values of the bind parameters of ``HELD``."""
+    return {
+        "held_ids": [c.id for c in claims],
+        "held_attempts": [c.attempt for c in claims],
+        "held_leases": [c.lease for c in claims],
+    }
 
 
 def fence(claimed: Claimed) -> tuple[sa.ColumnElement[bool], ...]:

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock.domain.pipeline.status import ACTIVE
@@ -53,33 +54,32 @@ class End:
     progress: str | None = None
 
 
-def _fences(claims: Sequence[queue.Claimed]) -> sa.ColumnElement[bool]:
-    return sa.tuple_(task.c.id, task.c.attempt, task.c.lease).in_([(c.id, c.attempt, c.lease) for c in claims])
+_START: Final = tasks.Move(
+    "running",
+    queue.HELD,
+    queue.permit_holds(),
+    sources=("scheduled",),
+    values={"started_at": sa.func.statement_timestamp(), "failure": sa.null()},
+)
+_GIVE_BACK: Final = tasks.Move("waiting", queue.HELD, sources=("scheduled",))
+_CANCEL_UNSENT: Final = tasks.Move("canceled", queue.HELD, ~task.c.sent, task.c.rescues == 0, sources=("canceling",))
 
 
 async def start(conn: AsyncConnection, claims: Sequence[queue.Claimed]) -> list[tasks.Moved]:
     """Scheduled to running, for those whose permit still stands at this instant."""
-    return await tasks.move(
-        conn,
-        "running",
-        _fences(claims),
-        queue.permit_holds(),
-        sources=("scheduled",),
-        values={"started_at": sa.func.statement_timestamp(), "failure": sa.null()},
-    )
+    return await _START.run(conn, queue.held_values(claims))
 
 
 async def give_back(conn: AsyncConnection, claims: Sequence[queue.Claimed]) -> list[tasks.Moved]:
     """Scheduled to waiting: the gate closed between claim and start; nothing was sent."""
-    moved = await tasks.move(conn, "waiting", _fences(claims), sources=("scheduled",))
+    moved = await _GIVE_BACK.run(conn, queue.held_values(claims))
     await _end_runs(conn, claims, moved, "retried")
     return moved
 
 
 async def cancel_unsent(conn: AsyncConnection, claims: Sequence[queue.Claimed]) -> list[tasks.Moved]:
     """Canceling to canceled, for those that a person canceled between claim and start and that never ran before."""
-    unsent = (~task.c.sent, task.c.rescues == 0)
-    moved = await tasks.move(conn, "canceled", _fences(claims), *unsent, sources=("canceling",))
+    moved = await _CANCEL_UNSENT.run(conn, queue.held_values(claims))
     await _end_runs(conn, claims, moved, "canceled")
     return moved
 
@@ -117,12 +117,33 @@ async def end(conn: AsyncConnection, ends: Sequence[End]) -> list[tuple[End, tas
     return written
 
 
+_PROGRESS: Final = (
+    sa.func.unnest(
+        sa.bindparam("held_ids", type_=ARRAY(sa.BigInteger)), sa.bindparam("held_progress", type_=ARRAY(sa.Text))
+    )
+    .table_valued(sa.column("id", sa.BigInteger), sa.column("text", sa.Text), name="progressed")
+    .render_derived()
+)
+_END_WELL: Final = tasks.Move(
+    "succeeded",
+    queue.HELD,
+    sources=("running", "canceling"),
+    values={"progress": sa.select(_PROGRESS.c.text).where(_PROGRESS.c.id == task.c.id).scalar_subquery()},
+)
+
+
 async def _end_well(conn: AsyncConnection, ends: Sequence[End]) -> list[tasks.Moved]:
     if not ends:
         return []
-    progress = sa.case({e.claimed.id: e.progress for e in ends}, value=task.c.id)
-    fences = _fences([e.claimed for e in ends])
-    return await tasks.move(conn, "succeeded", fences, sources=("running", "canceling"), values={"progress": progress})
+    held = queue.held_values([e.claimed for e in ends])
+    return await _END_WELL.run(conn, held | {"held_progress": [e.progress for e in ends]})
+
+
+_END_RUNS: Final = (
+    sa.update(task_run)
+    .where(task_run.c.id == sa.any_(sa.bindparam("runs", type_=ARRAY(sa.BigInteger))), task_run.c.ended_at.is_(None))
+    .values(ended_at=sa.func.statement_timestamp(), outcome=sa.bindparam("how", type_=sa.Text))
+)
 
 
 async def _end_runs(
@@ -131,11 +152,24 @@ async def _end_runs(
     ids = {m.id for m in moved}
     runs = [c.run_id for c in claims if c.id in ids]
     if runs:
-        await conn.execute(
-            sa.update(task_run)
-            .where(task_run.c.id.in_(runs), task_run.c.ended_at.is_(None))
-            .values(ended_at=sa.func.statement_timestamp(), outcome=outcome)
-        )
+        await conn.execute(_END_RUNS, {"runs": runs, "how": outcome})
+
+
+_NEW_CHANGE: Final = postgresql.insert(task_change)
+_WRITE_CHANGES: Final = _NEW_CHANGE.on_conflict_do_update(
+    index_elements=["task_id", "version"],
+    set_={
+        "state": _NEW_CHANGE.excluded.state,
+        "run_id": sa.case(
+            # A later attempt finds it there: the run that applied it stays on record.
+            (
+                sa.and_(task_change.c.state == "applied", _NEW_CHANGE.excluded.state == "already_applied"),
+                task_change.c.run_id,
+            ),
+            else_=_NEW_CHANGE.excluded.run_id,
+        ),
+    },
+)
 
 
 async def _write_changes(conn: AsyncConnection, ends: Sequence[End]) -> None:
@@ -235,15 +269,14 @@ class StageTouched:
     over: bool
 
 
+_STAGES_TOUCHED: Final = sa.select(
+    stage.c.id,
+    stage.c.task_order,
+    (stage.c.n_waiting + stage.c.n_ready + stage.c.n_scheduled + stage.c.n_running + stage.c.n_canceling).label("left"),
+).where(stage.c.id == sa.any_(sa.bindparam("stages", type_=ARRAY(sa.BigInteger))))
+
+
 async def stages_touched(conn: AsyncConnection, stage_ids: Sequence[int]) -> list[StageTouched]:
     """Whether stages are sequential, and whether all their tasks have ended."""
-    rows = await conn.execute(
-        sa.select(
-            stage.c.id,
-            stage.c.task_order,
-            (stage.c.n_waiting + stage.c.n_ready + stage.c.n_scheduled + stage.c.n_running + stage.c.n_canceling).label(
-                "left"
-            ),
-        ).where(stage.c.id.in_(stage_ids))
-    )
+    rows = await conn.execute(_STAGES_TOUCHED, {"stages": stage_ids})
     return [StageTouched(r.id, r.task_order == "sequential", r.left == 0) for r in rows]

@@ -18,7 +18,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock.domain.pipeline.status import ACTIVE, TRANSITIONS, counter
-from penstock.store.tables.pipelines import slot, stage, task
+from penstock.store.tables.pipelines import slot, task
 
 READY_CHANNEL: Final = "penstock_ready"
 CANCEL_CHANNEL: Final = "penstock_cancel"
@@ -54,24 +54,24 @@ async def ensure_slots(conn: AsyncConnection, keys: Iterable[str]) -> None:
         await conn.execute(postgresql.insert(slot).on_conflict_do_nothing(), rows)
 
 
+_LOCK_SLOTS: Final = (
+    sa.select(slot.c.key)
+    .where(slot.c.key == sa.any_(sa.bindparam("keys", type_=postgresql.ARRAY(sa.Text))))
+    .order_by(slot.c.key)
+    .with_for_update(key_share=True)
+)
+
+
 async def lock_slots(conn: AsyncConnection, instance_ids: Iterable[int]) -> None:
     """Lock the instances' slot rows, as a statement of its own: what follows must see what the last holder
     committed."""
     keys = sorted({instance_slot(i) for i in instance_ids})
     if keys:
-        await conn.execute(
-            sa.select(slot.c.key).where(slot.c.key.in_(keys)).order_by(slot.c.key).with_for_update(key_share=True)
-        )
+        await conn.execute(_LOCK_SLOTS, {"keys": keys})
 
 
-async def move(
-    conn: AsyncConnection,
-    to: str,
-    *conditions: sa.ColumnElement[bool],
-    sources: Collection[str] | None = None,
-    values: Mapping[str, Any] | None = None,
-) -> list[Moved]:
-    """Move every task that meets the conditions and may legally move.
+class Move:
+    """One kind of move, with its statements built once: building them costs more than a server takes to run them.
 
     Args:
         to: the new status.
@@ -79,28 +79,36 @@ async def move(
         sources: statuses to move from; all that the state machine allows when None.
         values: further columns to write.
 
-    Returns:
-        What moved.  Fewer than expected means that somebody else was first.
+    Conditions and values may hold bind parameters, which are given to ``run``.
     """
-    legal = [s for s, targets in TRANSITIONS.items() if to in targets and (sources is None or s in sources)]
-    wanted = [task.c.status.in_(legal), *conditions]
-    # What is claimable or active has its place already, and keeps it on the way to another active status.
-    gives_place = to not in ACTIVE
-    if gives_place and (to == "ready" or not {"waiting", "failed", "canceled", "skipped"}.issuperset(legal)):
-        instances = (await conn.scalars(sa.select(task.c.instance_id).where(*wanted).distinct())).all()
-        if not instances:
-            return []
-        await lock_slots(conn, instances)
-        wanted.append(task.c.instance_id.in_(instances))  # no other slot is locked
-    old = (
-        sa.select(task.c.id, task.c.status, task.c.skip_reason, task.c.failure_class)
-        .where(*wanted)
-        .order_by(task.c.id)
-        .with_for_update()
-        .cte("old")
-    )
-    rows = (
-        await conn.execute(
+
+    def __init__(
+        self,
+        to: str,
+        *conditions: sa.ColumnElement[bool],
+        sources: Collection[str] | None = None,
+        values: Mapping[str, Any] | None = None,
+    ) -> None:
+        legal = [s for s, targets in TRANSITIONS.items() if to in targets and (sources is None or s in sources)]
+        wanted = [task.c.status.in_([sa.literal_column(f"'{s}'") for s in legal]), *conditions]
+        self._to = to
+        # What is claimable or active has its place already, and keeps it on the way to another active status.
+        self._gives_place = to not in ACTIVE
+        self._locks = self._gives_place and (
+            to == "ready" or not {"waiting", "failed", "canceled", "skipped"}.issuperset(legal)
+        )
+        self._instances = sa.select(task.c.instance_id).where(*wanted).distinct()
+        if self._locks:
+            locked = sa.bindparam("move_instances", type_=postgresql.ARRAY(sa.BigInteger))
+            wanted.append(task.c.instance_id == sa.any_(locked))  # no other slot is locked
+        old = (
+            sa.select(task.c.id, task.c.status, task.c.skip_reason, task.c.failure_class)
+            .where(*wanted)
+            .order_by(task.c.id)
+            .with_for_update()
+            .cte("old")
+        )
+        self._update = (
             sa.update(task)
             .where(task.c.id == old.c.id)
             .values({**_implied(to), **(values or {}), "status": to})
@@ -117,18 +125,49 @@ async def move(
                 old.c.failure_class.label("old_failure_class"),
             )
         )
-    ).all()
-    deltas: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for row in rows:
-        deltas[row.stage_id][counter(row.old_status, row.old_skip_reason, row.old_failure_class)] -= 1
-        deltas[row.stage_id][counter(to, row.skip_reason, row.failure_class)] += 1
-    for stage_id, delta in sorted(deltas.items()):
-        changed = {f"n_{name}": stage.c[f"n_{name}"] + n for name, n in delta.items() if n}
-        if changed:
-            await conn.execute(sa.update(stage).where(stage.c.id == stage_id).values(changed))
-    if gives_place:
-        await promote(conn, {r.instance_id for r in rows if to == "ready" or r.old_status in ("ready", *ACTIVE)})
-    return [Moved(r.id, r.name, r.stage_id, r.instance_id, r.attempt, r.old_status, to) for r in rows]
+
+    async def run(self, conn: AsyncConnection, given: Mapping[str, Any] | None = None) -> list[Moved]:
+        """Move every task that meets the conditions and may legally move.
+
+        Returns:
+            What moved.  Fewer than expected means that somebody else was first.
+        """
+        given = dict(given or {})
+        if self._locks:
+            instances = (await conn.scalars(self._instances, given)).all()
+            if not instances:
+                return []
+            await lock_slots(conn, instances)
+            given["move_instances"] = instances
+        rows = (await conn.execute(self._update, given)).all()
+        deltas: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+        for row in rows:
+            deltas[row.stage_id][counter(row.old_status, row.old_skip_reason, row.old_failure_class)] -= 1
+            deltas[row.stage_id][counter(self._to, row.skip_reason, row.failure_class)] += 1
+        for stage_id, delta in sorted(deltas.items()):
+            await _count(conn, stage_id, {name: n for name, n in sorted(delta.items()) if n})
+        if self._gives_place:
+            freed = {r.instance_id for r in rows if self._to == "ready" or r.old_status in ("ready", *ACTIVE)}
+            await promote(conn, freed)
+        return [Moved(r.id, r.name, r.stage_id, r.instance_id, r.attempt, r.old_status, self._to) for r in rows]
+
+
+async def move(
+    conn: AsyncConnection,
+    to: str,
+    *conditions: sa.ColumnElement[bool],
+    sources: Collection[str] | None = None,
+    values: Mapping[str, Any] | None = None,
+) -> list[Moved]:
+    """Move every task that meets the conditions and may legally move; see `Move`."""
+    return await Move(to, *conditions, sources=sources, values=values).run(conn)
+
+
+async def _count(conn: AsyncConnection, stage_id: int, delta: Mapping[str, int]) -> None:
+    """Add to a stage's counters."""
+    if delta:
+        changed = ", ".join(f"n_{name} = n_{name} + :{name}" for name in delta)
+        await conn.execute(sa.text(f"UPDATE stage SET {changed} WHERE id = :stage"), {**delta, "stage": stage_id})
 
 
 def _implied(to: str) -> dict[str, Any]:

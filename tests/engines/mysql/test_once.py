@@ -17,7 +17,9 @@ TWO = "CREATE TABLE t (a int);\nINSERT INTO t VALUES (1), (2);\n"
 
 
 async def versions(inside: Connection, database: str) -> list[str]:
-    rows = await inside.fetch(f"SELECT version FROM penstock.ledger WHERE database_name = '{database}' ORDER BY version")
+    rows = await inside.fetch(
+        f"SELECT version FROM penstock.ledger WHERE database_name = '{database}' ORDER BY version"
+    )
     return [row[0] for row in rows]
 
 
@@ -35,9 +37,7 @@ async def count(inside: Connection, table: str = "t") -> int:
     return int(await inside.value(f"SELECT count(*) FROM {table}"))
 
 
-async def test_a_change_is_applied_with_its_ledger_row(
-    apply: Apply, inside: Connection, mariadb_database: str
-) -> None:
+async def test_a_change_is_applied_with_its_ledger_row(apply: Apply, inside: Connection, mariadb_database: str) -> None:
     port = Recorder()
     result = await apply(TWO, port)
     assert (result.state, result.statements_run, result.statements_total) == ("applied", 2, 2), result.failure

@@ -8,8 +8,13 @@ from typing import Any
 
 import pytest
 
-from penstock.domain.access import permission
-from penstock.domain.access.permission import PROJECT_ROLES, SIGNED_IN, WORKSPACE_ROLES
+from penstock.domain.access.permission import (
+    MACHINES_TOO,
+    PEOPLE_ONLY,
+    PROJECT_ROLES,
+    SIGNED_IN,
+    WORKSPACE_ROLES,
+)
 from penstock.web.guards import IN_PROJECTS, PUBLIC, permission_of, routes
 from tests.integration.web.conftest import ADMIN, API, Client, World
 
@@ -36,7 +41,7 @@ async def callers(world: World) -> AsyncIterator[dict[str, tuple[Client, frozens
     answer = await world.admin.put(f"{API}/projects/shop/members", json=wanted)
     assert answer.status_code == 200, answer.text
     bot = world.client(headers={"Authorization": f"Bearer {token}"})
-    found["bot that is an owner"] = (bot, SIGNED_IN | PROJECT_ROLES["owner"] - permission.PEOPLE_ONLY)
+    found["bot that is an owner"] = (bot, SIGNED_IN | MACHINES_TOO | PROJECT_ROLES["owner"] - PEOPLE_ONLY)
     yield found
     for client, _ in found.values():
         await client.aclose()

@@ -59,9 +59,11 @@ class Line:
         if shown:
             patience.waiting_on([])
         if link.has_ledger:
+            mine = f"{link.pid}, {text(self.target.application_name)}, UTC_TIMESTAMP(6)"
             await link.connection.run(
-                "REPLACE INTO penstock.holder (database_name, connection_id, application_name, since)"
-                f" VALUES ({text(self.database)}, {link.pid}, {text(self.target.application_name)}, UTC_TIMESTAMP(6))"
+                "INSERT INTO penstock.holder (database_name, connection_id, application_name, since)"
+                f" VALUES ({text(self.database)}, {mine}) ON DUPLICATE KEY UPDATE connection_id = VALUES(connection_id),"
+                " application_name = VALUES(application_name), since = VALUES(since)"
             )
         return link
 
