@@ -56,11 +56,10 @@ def suite(*paths: str, marks: str = "not inputs") -> Callable[[list[str]], Count
     return step
 
 
-def inputs(extra: list[str]) -> Count:
-    """Real migration histories: fetched where the cache lacks them, then applied. Without them the tests fail."""
+def fetch() -> Count:
+    """Packages that serve as inputs of tests, through the clients of their registries; pinned and checked."""
     environment, npm = provision.node()
-    _execute([str(provision.PYTHON), "tests/inputs/fetch.py", "--npm", shlex.join(npm)], environment=environment)
-    return suite("tests", marks="inputs")(extra)
+    return _command([str(provision.PYTHON), "tests/inputs/fetch.py", "--npm", shlex.join(npm)], environment=environment)
 
 
 def frontend() -> Count:

@@ -17,6 +17,7 @@ from penstock.store.database import Database
 from penstock.store.tables.pipelines import task
 
 Word = Literal["succeeded", "failed", "error", "canceled", "ready"]
+WORDS: Final[tuple[Word, ...]] = ("succeeded", "failed", "error", "canceled", "ready")
 
 FAILURES: Final[Mapping[str, Failure]] = {
     "failed": Failure("statement", "42601", "The database said no."),

@@ -99,9 +99,9 @@ class Installation:
     async def ended(self, pipeline_id: int, timeout: float = 60.0) -> dict[str, Any]:
         """Wait until every task of a pipeline has ended, and return the pipeline."""
 
-        async def look() -> dict[str, Any] | None:
+        async def look() -> dict[str, Any]:
             found = await self.call("GET", f"/pipelines/{pipeline_id}")
-            return found if found["result"] in ENDED else None
+            return found if found["result"] in ENDED else {}
 
         found: dict[str, Any] = await eventually(look, timeout, every=0.05, message=f"pipeline {pipeline_id} ends")
         return found

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from penstock import logging
 from tests.bench import tasks
 
 
@@ -18,6 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, (about, options, _) in _BENCHMARKS.items():
         options(commands.add_parser(name, help=about, description=about))
     given = parser.parse_args(arguments)
+    logging.configure(format="console", level="warning")
     try:
         _BENCHMARKS[given.command][2](given)
     except KeyboardInterrupt:

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import count
 from typing import Any, Final
 
@@ -28,12 +29,12 @@ from tests.postgres_server import PostgresServer
 from tests.waiting import eventually
 
 ABOUT: Final = "one change on many databases: Penstock against a bare asyncpg at the same concurrency"
-MEASURED: Final = (
-    "Penstock: from sending POST /issues (through the application, without a socket) to the pipeline being done in the\n"
-    "metadata database, which is on the same server: review of the request, filing, queue, leases, lock, ledger row,\n"
-    "log lines, events, one runner in this process. asyncpg: connect, BEGIN, the statements one by one, COMMIT, close,\n"
-    "in this process too. Nothing is applied twice to compare: both sides get tables of their own in every round."
-)
+MEASURED: Final = """\
+Penstock: from sending POST /issues (through the application, without a socket) to the pipeline being done in the
+metadata database, which is on the same server: checking the request, filing, queue, leases, lock, ledger row, log
+lines, events; one runner, in this process.
+asyncpg: connect, BEGIN, the statements one by one, COMMIT, close; in this process too.
+Both sides get tables of their own in every round."""
 # What a change of a growing product looks like; {t} is a table of the round's own.
 _STATEMENTS: Final = (
     "CREATE TABLE {t} (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, customer bigint NOT NULL, state text)",
@@ -130,11 +131,10 @@ async def measure(given: argparse.Namespace, bar: Progress) -> Result:
         rounds: list[dict[str, Sample]] = []
         todo = bar.add_task("Rounds", total=given.rounds + 1)
         for number in range(given.rounds + 1):
+            of_penstock, of_asyncpg = (script(given.statements, f"{side}{number}") for side in "pa")
             sides: dict[str, Callable[[], Awaitable[None]]] = {
-                "penstock": lambda n=number: by_penstock(penstock, watch, ids, script(given.statements, f"p{n}")),
-                "asyncpg": lambda n=number: by_asyncpg(
-                    server, names, script(given.statements, f"a{n}"), given.concurrency
-                ),
+                "penstock": partial(by_penstock, penstock, watch, ids, of_penstock),
+                "asyncpg": partial(by_asyncpg, server, names, of_asyncpg, given.concurrency),
             }
             # Taking turns at going first, so that neither side always gets the warmer server.
             order = list(sides) if number % 2 == 0 else list(reversed(sides))

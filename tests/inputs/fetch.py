@@ -110,7 +110,9 @@ def extract(archive: Path, into: Path) -> None:
     into.mkdir()
     if archive.suffix == ".whl":
         with zipfile.ZipFile(archive) as wheel:
-            wheel.extractall(into, [name for name in wheel.namelist() if "/sql" in name or "/schema/" in name])
+            for name in wheel.namelist():
+                if "/sql/" in name or "/schema/" in name:
+                    wheel.extract(name, into)
     elif archive.suffix == ".tgz":
         with tarfile.open(archive) as tar:
             tar.extractall(into, filter="data")  # the filter refuses what would leave the folder

@@ -126,6 +126,7 @@ export const changes = {
         query: { page_size: PAGE, page_token },
       }),
     ),
+  review: (engine: T.Engine, statement: string) => call("POST", "/reviews", { body: { engine, statement } }),
   release: (release: number) => call("GET", "/releases/{release}", { path: { release } }),
 };
 

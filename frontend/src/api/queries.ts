@@ -2,6 +2,7 @@
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
 import type { Query } from "./client";
 import { auth, catalog, changes, everything, pipelines, records } from "./endpoints";
+import type { Engine } from "./types";
 
 const slow = 60_000;
 const next = (page: { next_page_token: string | null }) => page.next_page_token ?? undefined;
@@ -90,6 +91,14 @@ export const releaseQuery = (id: number) =>
     queryKey: ["release", id],
     queryFn: () => changes.release(id),
     staleTime: Number.POSITIVE_INFINITY,
+  });
+
+export const reviewQuery = (engine: Engine, statement: string) =>
+  queryOptions({
+    queryKey: ["review", engine, statement],
+    queryFn: () => changes.review(engine, statement),
+    staleTime: slow,
+    enabled: statement.trim() !== "",
   });
 
 export const pipelineQuery = (id: number) =>

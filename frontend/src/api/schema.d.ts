@@ -1124,8 +1124,70 @@ export interface paths {
         /**
          * GetLog
          * @description Log lines after a sequence number; ask again with ``next_after`` until ``ended``.
+         *
+         *     With ``Accept: text/event-stream`` they come as they are written, a ``line`` event each, and ``end`` at the end.
          */
         get: operations["getLog"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reviews": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Review
+         * @description Review a script without filing it; nothing is stored.
+         */
+        post: operations["review"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/review-rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListRules
+         * @description The rules of review.
+         */
+        get: operations["listRules"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/issues/{issue}/findings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListFindings
+         * @description What review found in an issue's changes.
+         */
+        get: operations["listFindings"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1273,6 +1335,8 @@ export interface components {
             verify: string | null;
             bytes: number;
             statements: number;
+            findings: components["schemas"]["FindingOut"][];
+            steps: components["schemas"]["StepOut"][];
         };
         /** CreatedToken */
         CreatedToken: {
@@ -1349,6 +1413,17 @@ export interface components {
             role?: string | null;
             user?: string | null;
         };
+        /** FindingOut */
+        FindingOut: {
+            rule: string;
+            /** @enum {string} */
+            severity: "error" | "warning" | "info";
+            message: string;
+            hint: string | null;
+            statement_index: number | null;
+            line: number | null;
+            column: number | null;
+        };
         /** InstanceOptions */
         InstanceOptions: {
             /** @default 4 */
@@ -1386,6 +1461,18 @@ export interface components {
             privileges: string[];
             ledger: string;
             steps: components["schemas"]["TestStep"][];
+        };
+        /** IssueFinding */
+        IssueFinding: {
+            rule: string;
+            /** @enum {string} */
+            severity: "error" | "warning" | "info";
+            message: string;
+            hint: string | null;
+            statement_index: number | null;
+            line: number | null;
+            column: number | null;
+            change: string;
         };
         /** IssueOut */
         IssueOut: {
@@ -1571,6 +1658,12 @@ export interface components {
             project: string;
             changes: components["schemas"]["NewChange"][];
         };
+        /** NewReview */
+        NewReview: {
+            /** @enum {string} */
+            engine: "postgres" | "mysql" | "mariadb";
+            statement: string;
+        };
         /** NewSchedule */
         NewSchedule: {
             instance: string;
@@ -1633,6 +1726,11 @@ export interface components {
              * @enum {string}
              */
             rollout: "auto" | "manual";
+            /**
+             * @default error
+             * @enum {string}
+             */
+            blocking_severity: "error" | "warning" | "info";
         };
         /** NewToken */
         NewToken: {
@@ -1780,6 +1878,7 @@ export interface components {
             steps?: components["schemas"]["TierStep"][];
             self_approval?: boolean;
             rollout?: "auto" | "manual";
+            blocking_severity?: "error" | "warning" | "info";
         };
         /** PatchUser */
         PatchUser: {
@@ -1873,6 +1972,20 @@ export interface components {
             /** Format: date-time */
             created_at: string;
         };
+        /** ReviewOut */
+        ReviewOut: {
+            findings: components["schemas"]["FindingOut"][];
+            steps: components["schemas"]["StepOut"][];
+        };
+        /** RuleOut */
+        RuleOut: {
+            id: string;
+            engines: string[];
+            /** @enum {string} */
+            severity: "error" | "warning" | "info";
+            message: string;
+            instead: string;
+        };
         /** RunOut */
         RunOut: {
             id: number;
@@ -1953,6 +2066,12 @@ export interface components {
             steps: components["schemas"]["ApprovalStepOut"][];
             approvals: components["schemas"]["ApprovalOut"][];
             actions: string[];
+        };
+        /** StepOut */
+        StepOut: {
+            index: number;
+            transactional: boolean;
+            statements: number[];
         };
         /** SyncStarted */
         SyncStarted: {
@@ -2036,6 +2155,8 @@ export interface components {
             self_approval: boolean;
             /** @enum {string} */
             rollout: "auto" | "manual";
+            /** @enum {string} */
+            blocking_severity: "error" | "warning" | "info";
             environments: string[];
             version: number;
         };
@@ -4579,6 +4700,99 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["LogPage"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    review: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewReview"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewOut"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listRules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleOut"][];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listFindings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                issue: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssueFinding"][];
                 };
             };
             /** @description A problem. */

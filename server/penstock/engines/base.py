@@ -235,9 +235,10 @@ class ApplyResult:
     """How one change ended, and how we know.
 
     Args:
-        state: ``applied`` and ``already_applied`` were read from the target; ``failed`` and ``canceled``
-            leave nothing behind; ``unknown`` means that the proof could not be read, so it must be, before
-            anything else is said.
+        state: ``applied`` and ``already_applied`` were read from the target; ``failed`` and ``canceled`` leave
+            nothing behind where ``transactional_ddl`` holds, else the statements that the journal calls done;
+            ``unknown`` means that the proof could not be read, so it must be, before anything else is said, or,
+            with retry ``no``, that there is none and a person must settle it.
         sent: whether any of the change's own SQL reached the server in this call.
         xid: the transaction's id on the server, if it had one.
         statements_run: statements that the server finished, in the last try.

@@ -11,7 +11,8 @@ import msgspec
 
 from penstock.review.finding import Finding
 from penstock.review.rules.catalogue import RULES
-from penstock.sql.classify import Classification, classify
+from penstock.sql.classify import Classification
+from penstock.sql.dialects import classify
 from penstock.sql.errors import SplitError
 from penstock.sql.splitter import split
 from penstock.sql.statement import Statement
@@ -46,7 +47,7 @@ def inspect(data: bytes, engine: str) -> Inspection:
         hint = "Correct the script: what cannot be split for certain is not guessed at."
         found = Finding(rule, "error", error.reason, hint, None, error.line, error.column)
         return Inspection([found], (), (), ())
-    classifications = [classify(s) for s in statements]
+    classifications = [classify(s, engine) for s in statements]
     findings = [
         Finding(rule.id, rule.severity, rule.message, rule.instead, s.index, s.line, s.column)
         for s, c in zip(statements, classifications, strict=True)

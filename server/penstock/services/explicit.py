@@ -14,7 +14,7 @@ from penstock.domain.errors import FieldError, ValidationFailed
 from penstock.domain.pipeline.plan import TargetDatabase
 from penstock.domain.pipeline.spec import PipelineSpec, StageSpec, TaskSpec, mistakes
 from penstock.services import filing
-from penstock.services.releases import NewChange, check
+from penstock.services.releases import NewChange, check, check_for
 from penstock.store import issues, releases
 from penstock.store.tables.catalog import database, instance
 
@@ -63,13 +63,15 @@ async def stages(
         raise ValidationFailed(errors=errors[:100], code=errors[0].code if len({e.code for e in errors}) == 1 else None)
     places = {s.name: n for n, s in enumerate(spec.stages)}
     edges = spec.edges()
+    released: dict[int, set[str]] = {}
     made = []
     for n, stage in enumerate(spec.stages):
         tasks = []
         for m, task in enumerate(stage.tasks):
             where = f"{FIELD}[{n}].tasks[{m}].statement"
-            own = await _release(conn, project_id, task, filed, where, author_id, statement_limit)
             target = known.databases[(task.instance, task.database)]
+            own = await _release(conn, project_id, task, filed, where, author_id, statement_limit, target.engine)
+            released.setdefault(own.id, set()).add(target.engine)
             tasks.append(
                 filing.NewTask(
                     name=task.name or f"{task.instance}/{target.name}",
@@ -91,6 +93,9 @@ async def stages(
                 advance=stage.advance,
             )
         )
+    for release_id, engines in released.items():
+        changes = await releases.changes_of(conn, release_id)
+        await asyncio.to_thread(check_for, engines, changes, "release.changes")
     return made
 
 
@@ -166,11 +171,12 @@ async def _release(
     where: str,
     author_id: int,
     statement_limit: int,
+    engine: str,
 ) -> Filed:
     """The release that a task applies: its own, or the issue's."""
     if task.statement is not None:
         filed_here = [NewChange(task.statement)]
-        changes = await asyncio.to_thread(check, filed_here, limit=statement_limit, field=where)
+        changes = await asyncio.to_thread(check, filed_here, limit=statement_limit, engine=engine, field=where)
         release_id = await releases.create(conn, project_id, changes, author_id)
         return Filed(release_id, digest.of_release([(c.version, c.name, c.digest) for c in changes]))
     if task.release_id is not None:

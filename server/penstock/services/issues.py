@@ -16,7 +16,7 @@ from penstock.domain.pipeline.plan import plan
 from penstock.domain.pipeline.spec import PipelineSpec
 from penstock.services import explicit, filing, views
 from penstock.services.progress import Progress
-from penstock.services.releases import NewChange, check, visible_project
+from penstock.services.releases import NewChange, check, check_for, visible_project
 from penstock.store import issues, pipelines, releases, tasks
 from penstock.store.database import Database
 from penstock.store.records import audit
@@ -86,13 +86,17 @@ class Issues:
             raise ValidationFailed(errors=[FieldError("targets", message, "no_targets")], code="no_targets")
         filed = new.changes if new.statement is None else [NewChange(new.statement)]
         where = "release.changes" if new.statement is None else "statement"
-        checked = None
-        if filed is not None:
-            checked = await asyncio.to_thread(check, filed, limit=self._limit, field=where)
 
         async def work(conn: AsyncConnection) -> int:
             project_id = await visible_project(conn, principal, new.project)
             require(principal, "issue.create", project_id)
+            targets = await filing.resolve(conn, project_id, new.targets) if new.targets is not None else []
+            kinds = {t.engine for t in targets}
+            checked = None
+            if filed is not None:
+                engine = kinds.pop() if len(kinds) == 1 else None
+                checked = await asyncio.to_thread(check, filed, limit=self._limit, engine=engine, field=where)
+                await asyncio.to_thread(check_for, kinds, checked, where)
             release = await self._file_release(conn, principal, project_id, new.release_id, checked)
             if new.pipeline is not None:
                 order = new.pipeline.order
@@ -109,7 +113,10 @@ class Issues:
                 assert release is not None
                 order = "sequential"
                 engines = [c["engine"] for c in await releases.headers_of(conn, release["id"])]
-                planned = plan(engines, await filing.resolve(conn, project_id, new.targets))
+                planned = plan(engines, targets)
+                if checked is None:
+                    stored = await releases.changes_of(conn, release["id"])
+                    await asyncio.to_thread(check_for, {t.engine for t in targets}, stored, "release.changes")
                 stages = filing.change_stages(planned, release["id"], release["digest"])
             pipeline_id = await filing.insert_pipeline(conn, project_id, stages, order=order)
             issue_id: int = (

@@ -249,13 +249,7 @@ class Progress:
         n = len(self._events)
         if not (n or touched):
             return
-        last = await self.conn.scalar(
-            sa.update(pipeline_table)
-            .where(pipeline_table.c.id == self.head.id)
-            .values(version=pipeline_table.c.version + n, updated_at=sa.func.now())
-            .returning(pipeline_table.c.version)
-        )
-        assert last is not None
+        last = await pipelines.take_versions(self.conn, self.head.id, n)
         await outbox.append(
             self.conn,
             [

@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,12 +19,15 @@ from penstock.domain.errors import FieldError, NotFound, PayloadTooLarge, Valida
 from penstock.domain.ids import uuid7
 from penstock.review.inspect import Inspection, inspect
 from penstock.review.rules.transaction_nesting import RULE as TRANSACTION_NESTING_RULE
+from penstock.review.rules.unparsable import RULE as UNPARSABLE_RULE
 from penstock.store import projects, releases
 from penstock.store.database import Database
 from penstock.store.records import audit
 from penstock.store.rows import Cut, Record, Slice
 
 TRANSACTION_NESTING: Final = TRANSACTION_NESTING_RULE.id
+UNPARSABLE: Final = UNPARSABLE_RULE.id
+ENGINES: Final = ("postgres", "mariadb", "mysql")  # the first reads what all make equally much of
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +45,15 @@ class NewChange:
 
 
 def check(
-    changes: Sequence[NewChange], *, limit: int, engine: str = "postgres", field: str = "changes"
+    changes: Sequence[NewChange], *, limit: int, engine: str | None = None, field: str = "changes"
 ) -> list[releases.Change]:
     """Turn what was filed into changes, or say everything that is wrong with it.
 
     Args:
         changes: in the order they are to be applied.
         limit: bytes that one script may have.
-        engine: whose rules split the scripts of changes that name none.
+        engine: whose rules read the scripts of changes that name none. None while nobody knows where they go: then the
+            engine that makes the most of a script reads it, and `check_for` must follow when it is known.
         field: where the changes stand in the request, for messages.
 
     Raises:
@@ -73,7 +77,8 @@ def check(
         data = change.statement.encode("utf-8", "surrogatepass")
         if len(data) > limit:
             raise PayloadTooLarge(f"{where} has {len(data):,} bytes; the limit is {limit:,}.")
-        inspection = inspect(data, change.engine or engine)
+        named = change.engine or engine
+        inspection = min((inspect(data, e) for e in ([named] if named else ENGINES)), key=_doubts)
         errors += _refusals(inspection, where)
         checked.append(
             releases.Change(
@@ -90,9 +95,38 @@ def check(
                 steps=[msgspec.to_builtins(s) for s in inspection.steps],
             )
         )
+    _refuse(errors)
+    return checked
+
+
+def check_for(engines: Iterable[str], changes: Sequence[releases.Change], field: str) -> None:
+    """Read changes by the rules of the engines that they are for, now that it is known.
+
+    Args:
+        engines: of the databases that the changes are applied to.
+        field: where the changes stand in the request, for messages.
+
+    Raises:
+        ValidationFailed: scripts that cannot be split or control the transaction themselves.
+    """
+    errors = [
+        error
+        for engine in sorted(set(engines))
+        for n, change in enumerate(changes)
+        if change.engine in (None, engine)
+        for error in _refusals(inspect(change.statement, engine), f"{field}[{n}].statement")
+    ]
+    _refuse(errors)
+
+
+def _refuse(errors: Sequence[FieldError]) -> None:
     if errors:
         raise ValidationFailed(errors=errors[:100], code=errors[0].code if len(errors) == 1 else None)
-    return checked
+
+
+def _doubts(inspection: Inspection) -> tuple[bool, int]:
+    """How little an engine makes of a script."""
+    return bool(_refusals(inspection, "")), sum(f.rule == UNPARSABLE for f in inspection.findings)
 
 
 def _refusals(inspection: Inspection, where: str) -> list[FieldError]:

@@ -22,7 +22,7 @@ from penstock.domain.errors import (
 from penstock.domain.pipeline.plan import plan
 from penstock.services import digests
 from penstock.services.progress import Progress
-from penstock.services.releases import NewChange, check
+from penstock.services.releases import NewChange, check, check_for
 from penstock.store import issues, releases
 from penstock.store.database import Database
 from penstock.store.records import audit
@@ -98,7 +98,7 @@ class Revisions:
                 new = await asyncio.to_thread(check, filed, limit=self._limit, field=where)
                 new_release = await releases.create(conn, found["project_id"], new, principal.id)
             await _refuse_other_prefix(conn, progress.pipeline.id, old, new)
-            await _replace(conn, progress.pipeline.id, found["release_id"], new_release, [c.engine for c in new])
+            await _replace(conn, progress.pipeline.id, found["release_id"], new_release, new)
             await digests.write(conn, progress.pipeline.id)
             await conn.execute(
                 sa.update(issue)
@@ -153,13 +153,13 @@ async def _refuse_other_prefix(
 
 
 async def _replace(
-    conn: AsyncConnection, pipeline_id: int, old_release: int, release_id: int, engines: Sequence[str | None]
+    conn: AsyncConnection, pipeline_id: int, old_release: int, release_id: int, changes: Sequence[releases.Change]
 ) -> None:
     """Give every task that applies the old release the new one.
 
     Raises:
         Conflict: a target has vanished since.
-        ValidationFailed: a change is meant for another engine.
+        ValidationFailed: a change is meant for another engine, or cannot be read by that of a target.
     """
     ids = (
         await conn.scalars(
@@ -172,4 +172,5 @@ async def _replace(
     known = [t for t, _ in await issues.targets(conn, database_table.c.id.in_(ids))]
     if gone := len(set(ids)) - len(known):
         raise Conflict(f"{gone} target database(s) have vanished since the issue was filed: file a new issue.")
-    plan(engines, known)
+    plan([change.engine for change in changes], known)
+    await asyncio.to_thread(check_for, {t.engine for t in known}, changes, "changes")

@@ -79,10 +79,11 @@ class Targets:
         return self.target_of(row, self._password(instance_id, row), database)
 
     async def instance_target(self, conn: AsyncConnection, instance_id: int) -> Target:
-        """The target of an instance as a whole: it connects to its maintenance database.  Raises like
+        """The target of an instance as a whole: on PostgreSQL it connects to its maintenance database.  Raises like
         ``target_for``."""
         row = await self._connecting(conn, instance_id)
-        return self.target_of(row, self._password(instance_id, row), row["options"].get("maintenance_database"))
+        database = row["options"].get("maintenance_database") if row["engine"] == "postgres" else None
+        return self.target_of(row, self._password(instance_id, row), database)
 
     async def _connecting(self, conn: AsyncConnection, instance_id: int) -> Mapping[str, Any]:
         row = await instances.connecting(conn, instance_id, PASSWORD)

@@ -87,17 +87,32 @@ class Head:
     status: str
 
 
+_LOCK: Final = (
+    sa.select(pipeline.c.id, pipeline.c.project_id, pipeline.c.status, issue.c.id.label("issue_id"))
+    .outerjoin(issue, issue.c.pipeline_id == pipeline.c.id)
+    .where(pipeline.c.id == sa.bindparam("id"))
+    .with_for_update(key_share=True, of=pipeline)
+)
+
+
 async def lock(conn: AsyncConnection, pipeline_id: int) -> Head | None:
     """Take the pipeline's row lock; None when there is no such pipeline."""
-    row = (
-        await conn.execute(
-            sa.select(pipeline.c.id, pipeline.c.project_id, pipeline.c.status, issue.c.id.label("issue_id"))
-            .outerjoin(issue, issue.c.pipeline_id == pipeline.c.id)
-            .where(pipeline.c.id == pipeline_id)
-            .with_for_update(key_share=True, of=pipeline)
-        )
-    ).one_or_none()
+    row = (await conn.execute(_LOCK, {"id": pipeline_id})).one_or_none()
     return Head(row.id, row.project_id, row.issue_id, row.status) if row is not None else None
+
+
+_TAKE_VERSIONS: Final = (
+    sa.update(pipeline)
+    .where(pipeline.c.id == sa.bindparam("pipeline"))
+    .values(version=pipeline.c.version + sa.bindparam("count", type_=sa.BigInteger), updated_at=sa.func.now())
+    .returning(pipeline.c.version)
+)
+
+
+async def take_versions(conn: AsyncConnection, pipeline_id: int, count: int) -> int:
+    """Take that many versions of a locked pipeline for its next events; returns the last of them."""
+    last: int = (await conn.execute(_TAKE_VERSIONS, {"pipeline": pipeline_id, "count": count})).scalar_one()
+    return last
 
 
 async def load(conn: AsyncConnection, ids: Collection[int]) -> dict[int, Pipeline]:

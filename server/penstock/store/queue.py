@@ -327,7 +327,7 @@ class Standing:
 
 
 _STANDING: Final = sa.select(
-    (task.c.status.in_(ACTIVE) & (task.c.lease_until > sa.func.statement_timestamp())).label("holds"),
+    (tasks.has_status(ACTIVE) & (task.c.lease_until > sa.func.statement_timestamp())).label("holds"),
     (permit_holds() | (task.c.status == "canceling")).label("permitted"),
 ).where(
     task.c.id == sa.bindparam("id"),

@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock.domain.pipeline.status import ACTIVE
 from penstock.store import queue, tasks
-from penstock.store.tables.pipelines import stage, task, task_change, task_run
+from penstock.store.tables.pipelines import stage, task, task_run
 
 LOGS_CHANNEL: Final = "penstock_logs"
 
@@ -108,12 +107,7 @@ async def end(conn: AsyncConnection, ends: Sequence[End]) -> list[tuple[End, tas
         moved += await tasks.move(conn, e.to, *queue.fence(e.claimed), sources=sources, values=values)
     for m in moved:
         written.append((by_id[m.id], m))
-    outcome = {"succeeded": "succeeded", "failed": "failed", "canceled": "canceled", "ready": "retried"}
-    for to in {e.to for e, _ in written}:
-        same = [(e, m) for e, m in written if e.to == to]
-        await _end_runs(conn, [e.claimed for e, _ in same], [m for _, m in same], outcome[to])
-    await _write_changes(conn, [e for e, _ in written])
-    await _append_lines(conn, [(e.claimed, e.lines) for e, _ in written if e.lines])
+    await _record(conn, [e for e, _ in written])
     return written
 
 
@@ -136,7 +130,8 @@ async def _end_well(conn: AsyncConnection, ends: Sequence[End]) -> list[tasks.Mo
     if not ends:
         return []
     held = queue.held_values([e.claimed for e in ends])
-    return await _END_WELL.run(conn, held | {"held_progress": [e.progress for e in ends]})
+    instances = {e.claimed.instance_id for e in ends}
+    return await _END_WELL.run(conn, held | {"held_progress": [e.progress for e in ends]}, instances=instances)
 
 
 _END_RUNS: Final = (
@@ -155,42 +150,75 @@ async def _end_runs(
         await conn.execute(_END_RUNS, {"runs": runs, "how": outcome})
 
 
-_NEW_CHANGE: Final = postgresql.insert(task_change)
-_WRITE_CHANGES: Final = _NEW_CHANGE.on_conflict_do_update(
-    index_elements=["task_id", "version"],
-    set_={
-        "state": _NEW_CHANGE.excluded.state,
-        "run_id": sa.case(
-            # A later attempt finds it there: the run that applied it stays on record.
-            (
-                sa.and_(task_change.c.state == "applied", _NEW_CHANGE.excluded.state == "already_applied"),
-                task_change.c.run_id,
-            ),
-            else_=_NEW_CHANGE.excluded.run_id,
-        ),
-    },
+_OUTCOMES: Final = {"succeeded": "succeeded", "failed": "failed", "canceled": "canceled", "ready": "retried"}
+_LINES: Final = """
+    INSERT INTO run_log (run_id, seq, at, level, text, statement_index)
+    SELECT * FROM unnest(CAST(:line_runs AS bigint[]), CAST(:seqs AS bigint[]), CAST(:times AS timestamptz[]),
+                         CAST(:levels AS text[]), CAST(:texts AS text[]), CAST(:indices AS integer[]))
+    ON CONFLICT DO NOTHING  -- stored before, if only the answer got lost
+"""
+_TELL: Final = "SELECT pg_notify(:channel, payload) FROM unnest(CAST(:payloads AS text[])) AS payload"
+# A later attempt finds applied what an earlier one applied: that one stays on record.
+_RECORD: Final = sa.text(
+    f"""
+    WITH ended AS (
+        UPDATE task_run SET ended_at = statement_timestamp(), outcome = given.outcome,
+                            last_seq = greatest(task_run.last_seq, given.last_seq)
+        FROM unnest(CAST(:runs AS bigint[]), CAST(:outcomes AS text[]), CAST(:lasts AS bigint[]))
+             AS given(run_id, outcome, last_seq)
+        WHERE task_run.id = given.run_id AND task_run.ended_at IS NULL
+    ), changed AS (
+        INSERT INTO task_change (task_id, version, state, run_id)
+        SELECT * FROM unnest(CAST(:change_tasks AS bigint[]), CAST(:change_versions AS text[]),
+                             CAST(:change_states AS text[]), CAST(:change_runs AS bigint[]))
+        ON CONFLICT (task_id, version) DO UPDATE SET state = excluded.state, run_id = excluded.run_id
+        WHERE NOT (task_change.state = 'applied' AND excluded.state = 'already_applied')
+    ), line AS ({_LINES})
+    {_TELL}
+    """
 )
 
 
-async def _write_changes(conn: AsyncConnection, ends: Sequence[End]) -> None:
-    rows = [
-        {"task_id": e.claimed.id, "version": version, "state": state, "run_id": e.claimed.run_id}
-        for e in ends
-        for version, state in e.changes.items()
-    ]
-    if not rows:
+async def _record(conn: AsyncConnection, ends: Sequence[End]) -> None:
+    """Store what remains of attempts that ended: the runs' ends, what became of each change, the last log lines."""
+    if not ends:
         return
-    insert = postgresql.insert(task_change)
-    # A later attempt finds there what an earlier one applied: that one stays on record.
-    found_again = (task_change.c.state == "applied") & (insert.excluded.state == "already_applied")
-    await conn.execute(
-        insert.on_conflict_do_update(
-            index_elements=["task_id", "version"],
-            set_={"state": insert.excluded.state, "run_id": insert.excluded.run_id},
-            where=~found_again,
-        ),
-        rows,
+    changes = [(e.claimed, version, state) for e in ends for version, state in e.changes.items()]
+    given = {
+        "runs": [e.claimed.run_id for e in ends],
+        "outcomes": [_OUTCOMES[e.to] for e in ends],
+        "lasts": [e.lines[-1].seq if e.lines else 0 for e in ends],
+        "change_tasks": [c.id for c, _, _ in changes],
+        "change_versions": [version for _, version, _ in changes],
+        "change_states": [state for _, _, state in changes],
+        "change_runs": [c.run_id for c, _, _ in changes],
+    }
+    await conn.execute(_RECORD, given | _line_values([(e.claimed, e.lines) for e in ends if e.lines]))
+
+
+def _line_values(logs: Sequence[tuple[queue.Claimed, Sequence[Line]]]) -> dict[str, Any]:
+    """The bind parameters of ``_LINES`` and ``_TELL``; no log may be empty."""
+    lines = [(claimed.run_id, line) for claimed, added in logs for line in added]
+    return {
+        "line_runs": [run_id for run_id, _ in lines],
+        "seqs": [line.seq for _, line in lines],
+        "times": [line.at for _, line in lines],
+        "levels": [line.level for _, line in lines],
+        "texts": [line.text for _, line in lines],
+        "indices": [line.statement_index for _, line in lines],
+        "payloads": [f"{c.run_id}:{c.id}:{c.pipeline_id}:{added[-1].seq}" for c, added in logs],
+        "channel": LOGS_CHANNEL,
+    }
+
+
+_APPEND: Final = sa.text(
+    f"""
+    WITH line AS ({_LINES}), last AS (
+        UPDATE task_run SET last_seq = :last WHERE id = :run
     )
+    {_TELL}
+    """
+)
 
 
 async def append_log(
@@ -216,48 +244,10 @@ async def append_log(
     ).one_or_none()
     if ours is None:
         return False
-    await _append_lines(conn, [(claimed, lines)] if lines else [])
+    if lines:
+        given = {"run": claimed.run_id, "last": lines[-1].seq}
+        await conn.execute(_APPEND, given | _line_values([(claimed, lines)]))
     return True
-
-
-_APPEND: Final = sa.text(
-    """
-    WITH line AS (
-        INSERT INTO run_log (run_id, seq, at, level, text, statement_index)
-        SELECT * FROM unnest(CAST(:runs AS bigint[]), CAST(:seqs AS bigint[]), CAST(:times AS timestamptz[]),
-                             CAST(:levels AS text[]), CAST(:texts AS text[]), CAST(:indices AS integer[]))
-        ON CONFLICT DO NOTHING  -- stored before, if only the answer got lost
-    ), last AS (
-        UPDATE task_run SET last_seq = given.seq
-        FROM unnest(CAST(:ended AS bigint[]), CAST(:lasts AS bigint[])) AS given(run_id, seq)
-        WHERE task_run.id = given.run_id
-    )
-    SELECT pg_notify(:channel, payload) FROM unnest(CAST(:payloads AS text[])) AS payload
-    """
-)
-
-
-async def _append_lines(conn: AsyncConnection, logs: Sequence[tuple[queue.Claimed, Sequence[Line]]]) -> None:
-    """Add lines to the logs of runs that the caller knows to be ours, in one statement; ``logs`` has no empty one."""
-    if not logs:
-        return
-    lines = [(claimed.run_id, line) for claimed, added in logs for line in added]
-    lasts = [(claimed, added[-1].seq) for claimed, added in logs]
-    await conn.execute(
-        _APPEND,
-        {
-            "runs": [run_id for run_id, _ in lines],
-            "seqs": [line.seq for _, line in lines],
-            "times": [line.at for _, line in lines],
-            "levels": [line.level for _, line in lines],
-            "texts": [line.text for _, line in lines],
-            "indices": [line.statement_index for _, line in lines],
-            "ended": [claimed.run_id for claimed, _ in lasts],
-            "lasts": [seq for _, seq in lasts],
-            "payloads": [f"{c.run_id}:{c.id}:{c.pipeline_id}:{seq}" for c, seq in lasts],
-            "channel": LOGS_CHANNEL,
-        },
-    )
 
 
 @dataclass(frozen=True, slots=True)

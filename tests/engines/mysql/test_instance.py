@@ -63,9 +63,9 @@ async def test_a_server_without_tls_is_refused_when_tls_is_required(engine: Engi
     if (await engine.test(target)).steps[2].detail.startswith("Encrypted"):
         pytest.skip("this server offers TLS")
     for mode in ("require", "verify-full"):
-        report = await engine.test(replace(target, tls=mode))  # type: ignore[arg-type]  # both are modes
+        report = await engine.test(replace(target, tls=mode))
         assert report.steps[-1].name == "tls" and not report.steps[-1].ok
-        result = await engine.apply(replace(target, tls=mode), change("SELECT 1"), Recorder())  # type: ignore[arg-type]
+        result = await engine.apply(replace(target, tls=mode), change("SELECT 1"), Recorder())
         assert result.failure is not None and result.failure.kind == "infrastructure"
 
 
@@ -81,9 +81,8 @@ async def test_a_port_that_is_no_server_is_named(engine: Engine, target: Target)
 
 async def test_connecting_has_one_deadline_for_everything(engine: Engine, target: Target) -> None:
     async def mute(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(ConnectionError), contextlib.closing(writer):
             await reader.read()
-        writer.close()
 
     server = await asyncio.start_server(mute, "127.0.0.1", 0)
     async with server:
@@ -102,9 +101,8 @@ async def test_a_password_is_never_sent_in_clear_text() -> None:
         greeting = b"\x0a8.0.0\0" + b"\x01\0\0\0" + b"12345678\0" + capabilities.to_bytes(2, "little") + b"\x21\x02\0"
         greeting += (0x0008).to_bytes(2, "little") + b"\x15" + bytes(10) + b"123456789012\0" + b"mysql_clear_password\0"
         writer.write(len(greeting).to_bytes(3, "little") + b"\0" + greeting)
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(ConnectionError), contextlib.closing(writer):
             heard.extend(await reader.read())
-        writer.close()
 
     server = await asyncio.start_server(greedy, "127.0.0.1", 0)
     async with server:

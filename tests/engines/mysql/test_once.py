@@ -117,8 +117,10 @@ async def test_what_a_failed_change_did_is_not_done_again(
 ) -> None:
     """A revised change goes on where the failed one stopped, as long as the beginning is the same."""
     text = "CREATE TABLE t (a int); INSERT INTO t VALUES (1); CREATE TABLE u (a int); INSERT INTO u VALUES ({})"
-    result = await apply(text.format("nope"))
+    port = Recorder()
+    result = await apply(text.format("nope"), port)
     assert result.state == "failed" and result.failure is not None and result.failure.statement_index == 3
+    assert "Statements 1 to 3 stay applied" in port.text
     assert await journal(inside, mariadb_database) == [("1", 0, "done"), ("1", 1, "done"), ("1", 2, "done")]
     assert await versions(inside, mariadb_database) == []
     port = Recorder()
@@ -338,4 +340,4 @@ async def test_statements_that_send_rows_send_them_to_nobody(apply: Apply) -> No
     port = Recorder()
     result = await apply("SELECT seq FROM seq_1_to_50000; SHOW TABLES; EXPLAIN SELECT 1; DO 1", port)
     assert result.state == "applied", result.failure
-    assert [rows for _, _, rows in port.steps][0] == 50000
+    assert next(rows for _, _, rows in port.steps) == 50000

@@ -10,7 +10,7 @@ from penstock.runtime.port import TaskPort
 from penstock.runtime.supervisor import RunnerSettings
 from penstock.runtime.work.database_change import DatabaseChange
 from tests.builders import PROJECT, Json, Target, World
-from tests.hand import Hand
+from tests.hand import WORDS, Hand
 from tests.waiting import eventually
 
 QUICK = RunnerSettings(concurrency=8, lease_seconds=1.5, beat_seconds=0.3)
@@ -62,6 +62,22 @@ async def test_39_a_runner_that_was_lost_before_it_committed(calm: World) -> Non
     assert await effects(dev) == 1
     assert not await lost.finish(claimed, "failed")  # the lost one has no say any more
     assert [t for t, _ in await calm.events(issue)].count("TASK_START") == 2
+
+
+async def test_39_a_lost_runner_has_no_say_while_another_works(calm: World) -> None:
+    issue = await calm.file(COUNTED, await calm.target("dev"))
+    lost, other = await Hand(calm.database).register(), await Hand(calm.database).register()
+    (name,) = await lost.take()
+    await lost.let_go(lost.held[name])
+    await lost.reap()
+    assert await other.take() == [name]
+    before = await calm.events(issue)
+    for word in WORDS:
+        assert not await lost.finish(lost.held[name], word)
+    assert await lost.start(lost.held[name]) == set()
+    assert (await calm.statuses(issue), await calm.events(issue)) == (["running"], before)
+    await other.end({name: "succeeded"})
+    assert (await calm.issue(issue))["status"] == "done"
 
 
 async def test_40_a_runner_that_was_lost_after_it_committed(calm: World) -> None:
@@ -194,6 +210,16 @@ async def test_61_a_gate_that_closes_between_claim_and_start(calm: World) -> Non
     await calm.rita.ok("POST", f"/pipelines/{issue['pipeline']['id']}/resume")
     assert await hand.start(claimed) == set()  # the old lease is worth nothing
     assert len(await hand.take()) == 1
+
+
+async def test_61_a_rejection_between_claim_and_start(calm: World) -> None:
+    issue = await calm.file(COUNTED, await calm.target("staging"))
+    await calm.decide(calm.bo, issue, "staging")
+    hand = await Hand(calm.database).register()
+    (claimed,) = await hand.claim()
+    await calm.decide(calm.dora, issue, "staging", decision="reject", comment="Stop.")
+    assert await hand.start(claimed) == set()
+    assert await calm.statuses(issue) == ["waiting"]
 
 
 async def test_61_a_gate_that_closes_after_the_start_and_before_anything_was_sent(calm: World) -> None:

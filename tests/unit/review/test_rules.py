@@ -6,6 +6,7 @@ import pytest
 
 from penstock.review.finding import RANK, at_least
 from penstock.review.inspect import inspect
+from penstock.review.rule import MYSQL, Rule
 from penstock.review.rules.catalogue import RULES
 
 FINDS = [(rule.id, text) for rule in RULES for text in rule.finds if "postgres" in rule.engines]
@@ -22,6 +23,15 @@ def test_a_rule_finds_its_examples(rule: str, text: str) -> None:
 @pytest.mark.parametrize(("rule", "text"), PASSES)
 def test_a_rule_lets_its_counterexamples_pass(rule: str, text: str) -> None:
     assert rule not in {f.rule for f in inspect(text.encode(), "postgres").findings}
+
+
+ON_MARIADB = [(rule, text) for rule in RULES if rule.engines == MYSQL for text in (*rule.finds, *rule.passes)]
+
+
+@pytest.mark.parametrize(("rule", "text"), ON_MARIADB)
+def test_a_rule_of_mariadb_is_tried_there(rule: Rule, text: str) -> None:
+    found = {f.rule for f in inspect(text.encode(), "mariadb").findings}
+    assert (rule.id in found) is (text in rule.finds)
 
 
 def test_ids_are_unique() -> None:

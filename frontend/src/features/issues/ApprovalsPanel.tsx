@@ -13,8 +13,10 @@ const OLD: Record<string, string> = {
 };
 
 function candidates(step: ApprovalStepOut, me: Me): string {
-  const names = step.candidates.filter((p) => p.id !== me.id).map((p) => p.name);
-  if (step.can_approve) names.unshift("you");
+  const others = step.candidates.filter((p) => p.id !== me.id);
+  const names = others.map((p) => p.name);
+  // A candidate of a later step is one too, even if it is not her turn yet.
+  if (step.can_approve || others.length < step.candidates.length) names.unshift("you");
   if (!names.length) return "Nobody can approve this now: ask an administrator to add somebody.";
   const shown = names.slice(0, 3).join(", ");
   return names.length > 3 ? `${shown}, +${names.length - 3}` : shown;

@@ -6,6 +6,7 @@ import {
   type LucideIcon,
   Pause,
   Play,
+  ScanSearch,
   Unplug,
   UserRoundCheck,
 } from "lucide-react";
@@ -20,6 +21,8 @@ import { parties, toldAlready } from "./parties";
 const ICONS: Record<string, LucideIcon> = {
   approval: UserRoundCheck,
   advance: Play,
+  ScanSearch,
+  review: ScanSearch,
   hold: Pause,
   order: Clock,
   freeze: Lock,

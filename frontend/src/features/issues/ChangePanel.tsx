@@ -4,6 +4,9 @@ import { Pencil } from "lucide-react";
 import { lazy, Suspense, useState } from "react";
 import { releaseQuery, taskQuery } from "@/api/queries";
 import type { ChangeOut, IssueOut, TaskOut } from "@/api/types";
+import { findingMarks } from "@/features/sql/marks";
+import { ReviewSummary } from "@/features/sql/ReviewSummary";
+import { verdict } from "@/features/sql/verdict";
 import { Panel } from "@/shared/ui/Panel";
 import { QueryGate } from "@/shared/ui/QueryGate";
 import classes from "./ChangePanel.module.css";
@@ -31,7 +34,13 @@ function Changes({ changes, task }: { changes: ChangeOut[]; task: TaskOut | unde
                 onClick={() => setPicked(c.version)}
               >
                 <span className="mono">{c.version}</span> {c.name}
-                {mark?.version === c.version && <span className={classes.failed}>failed</span>}
+                {mark?.version === c.version ? (
+                  <span className={classes.failed}>failed</span>
+                ) : (
+                  c.findings.some((f) => f.severity !== "info") && (
+                    <span className={classes.found}>{verdict(c.findings).why}</span>
+                  )
+                )}
               </button>
             </li>
           ))}
@@ -48,11 +57,15 @@ function Changes({ changes, task }: { changes: ChangeOut[]; task: TaskOut | unde
             {current.digest.slice(0, 19)}
           </span>
         </p>
+        <ReviewSummary findings={current.findings} steps={current.steps} />
         <Suspense fallback={<Skeleton h={160} />}>
           <SqlView
             value={current.statement}
             label={`SQL of ${current.name || current.version}`}
-            mark={mark && mark.version === current.version ? mark : null}
+            marks={[
+              ...(mark && mark.version === current.version ? [{ ...mark, kind: "failed" as const }] : []),
+              ...findingMarks(current.findings),
+            ]}
           />
         </Suspense>
       </div>

@@ -15,7 +15,6 @@ import { SkeletonRows } from "@/shared/ui/SkeletonRows";
 import { AboutPanel } from "./AboutPanel";
 import { ApprovalsPanel } from "./ApprovalsPanel";
 import { BlockersPanel } from "./BlockersPanel";
-import { ChangePanel } from "./ChangePanel";
 import { Description } from "./Description";
 import { IssueActions } from "./IssueActions";
 import { type IssueDialog, IssueDialogs } from "./IssueDialogs";
@@ -26,6 +25,7 @@ import { StaleNotice } from "./StaleNotice";
 import { changedSince, look, type Seen } from "./seen";
 
 const ActivityPanel = lazy(() => import("./ActivityPanel").then((m) => ({ default: m.ActivityPanel })));
+const ChangePanel = lazy(() => import("./ChangePanel").then((m) => ({ default: m.ChangePanel })));
 const EditSqlDialog = lazy(() => import("./EditSqlDialog").then((m) => ({ default: m.EditSqlDialog })));
 const EditTextDialog = lazy(() => import("./EditTextDialog").then((m) => ({ default: m.EditTextDialog })));
 const route = getRouteApi("/_app/issues/$issueId");
@@ -98,14 +98,16 @@ function Issue({ issue }: { issue: IssueOut }) {
               }
             />
           )}
-          {issue.release !== null && (
-            <ChangePanel
-              issue={issue}
-              release={issue.release}
-              task={shown}
-              onEdit={() => setEditing("sql")}
-            />
-          )}
+          <Suspense fallback={<Skeleton h={220} />}>
+            {issue.release !== null && (
+              <ChangePanel
+                issue={issue}
+                release={issue.release}
+                task={shown}
+                onEdit={() => setEditing("sql")}
+              />
+            )}
+          </Suspense>
           <Suspense fallback={<SkeletonRows rows={4} />}>
             <ActivityPanel issue={issue.id} canComment={issue.actions.includes("comment")} />
           </Suspense>

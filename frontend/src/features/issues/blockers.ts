@@ -46,6 +46,7 @@ const SHORT: Record<string, string> = {
   approval: "Needs approval",
   advance: "Ready to run",
   order: "Waits for its turn",
+  review: "Findings to fix",
   hold: "On hold",
   freeze: "Frozen",
   limit: "Limit reached",

@@ -18,6 +18,7 @@ const critical = {
   ],
   self_approval: false,
   rollout: "manual" as const,
+  blocking_severity: "error" as const,
   environments: ["prod"],
   version: 1,
 };

@@ -1,4 +1,4 @@
-import { ActionIcon, Button, NumberInput, Radio, Stack, Switch, TagsInput } from "@mantine/core";
+import { ActionIcon, Button, NumberInput, Radio, Select, Stack, Switch, TagsInput } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Plus, X } from "lucide-react";
 import { useState } from "react";
@@ -9,8 +9,13 @@ import { say } from "@/shared/ui/say";
 import { FormDialog } from "./FormDialog";
 import classes from "./Settings.module.css";
 import { SlugFields } from "./SlugFields";
-import { emptyStep, fromTier, ROLES, type StepForm, tierProblems, toSteps } from "./tierForm";
+import { emptyStep, fromTier, ROLES, type StepForm, type TierForm, tierProblems, toSteps } from "./tierForm";
 
+const SEVERITIES = [
+  { value: "error", label: "Errors" },
+  { value: "warning", label: "Errors and warnings" },
+  { value: "info", label: "Anything it finds" },
+];
 const labelOf = (who: string) => ROLES.find((r) => r.value === who)?.label ?? who;
 const whoOf = (label: string) => ROLES.find((r) => r.label === label)?.value ?? label.trim();
 
@@ -27,6 +32,7 @@ export function TierDialog({ tier, onClose }: { tier: TierOut | null; onClose: (
         steps: toSteps(form),
         self_approval: form.self,
         rollout: form.rollout,
+        blocking_severity: form.blocking,
       };
       return tier
         ? catalog.patchTier(tier.slug, tier.version, body)
@@ -109,6 +115,13 @@ export function TierDialog({ tier, onClose }: { tier: TierOut | null; onClose: (
           </div>
         </Stack>
       </fieldset>
+      <Select
+        label="Review holds a stage for"
+        allowDeselect={false}
+        data={SEVERITIES}
+        value={form.blocking}
+        onChange={(blocking) => blocking && setForm({ ...form, blocking: blocking as TierForm["blocking"] })}
+      />
       <Switch
         size="sm"
         label="The author may approve"

@@ -6,6 +6,7 @@ const tier = {
   steps: [{ any_of: [{ role: "project:owner" }, { user: "bo@x" }], count: 2 }],
   self_approval: false,
   rollout: "manual" as const,
+  blocking_severity: "error" as const,
   environments: [],
   version: 3,
 };

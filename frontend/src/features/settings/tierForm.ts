@@ -8,6 +8,7 @@ export type TierForm = {
   steps: StepForm[];
   self: boolean;
   rollout: "auto" | "manual";
+  blocking: TierOut["blocking_severity"];
 };
 
 export const ROLES = [
@@ -27,6 +28,7 @@ export const fromTier = (tier: TierOut | null): TierForm => ({
   steps: (tier?.steps ?? []).map((s, i) => ({ key: i + 1, who: s.any_of.map(toWho), count: s.count ?? 1 })),
   self: tier?.self_approval ?? false,
   rollout: tier?.rollout ?? "auto",
+  blocking: tier?.blocking_severity ?? "error",
 });
 
 export const toSteps = (form: TierForm): TierStep[] =>

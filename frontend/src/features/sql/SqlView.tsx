@@ -1,70 +1,77 @@
-import { EditorState, RangeSetBuilder } from "@codemirror/state";
+import { EditorState, type Extension } from "@codemirror/state";
 import { Decoration, EditorView, WidgetType } from "@codemirror/view";
-import { useEffect, useRef } from "react";
+import { useEffect, useMemo, useRef } from "react";
 import { readOnly, sqlBasics } from "./editor";
+import { type LineMark, orderMarks } from "./marks";
 import classes from "./Sql.module.css";
 
-export type LineMark = { line: number; column: number | null; message: string };
-type Props = { value: string; label: string; engine?: string | null; mark?: LineMark | null };
+type Props = {
+  value: string;
+  label: string;
+  engine?: string | null;
+  marks?: LineMark[];
+};
+const NONE: LineMark[] = [];
 
 class Note extends WidgetType {
-  constructor(readonly text: string) {
+  constructor(
+    readonly text: string,
+    readonly kind: string,
+  ) {
     super();
   }
 
   eq(other: Note) {
-    return other.text === this.text;
+    return other.text === this.text && other.kind === this.kind;
   }
 
   toDOM() {
     const note = document.createElement("div");
-    note.className = "cm-failed-note";
+    note.className = `cm-note cm-note-${this.kind}`;
     note.textContent = this.text;
     return note;
   }
 }
 
-function failed(state: EditorState, mark: LineMark) {
-  const builder = new RangeSetBuilder<Decoration>();
-  const line = state.doc.line(Math.min(Math.max(mark.line, 1), state.doc.lines));
-  builder.add(line.from, line.from, Decoration.line({ class: "cm-failed" }));
-  const place = mark.column ? `Column ${mark.column}: ` : "";
-  builder.add(
-    line.to,
-    line.to,
-    Decoration.widget({ widget: new Note(place + mark.message), block: true, side: 1 }),
-  );
-  return builder.finish();
+function decorate(doc: EditorState["doc"], marks: LineMark[]): Extension {
+  const ranges = orderMarks(marks, doc.lines).flatMap((mark) => {
+    const line = doc.line(mark.line);
+    const place = mark.column ? `Column ${mark.column}: ` : "";
+    return [
+      Decoration.line({ class: `cm-marked-${mark.kind}` }).range(line.from),
+      Decoration.widget({ widget: new Note(place + mark.message, mark.kind), block: true, side: 1 }).range(
+        line.to,
+      ),
+    ];
+  });
+  return EditorView.decorations.of(Decoration.set(ranges, true));
 }
 
-/** SQL to read; where a task failed, the line is marked and the message stands below it. */
-export function SqlView({ value, label, engine = null, mark = null }: Props) {
+/** SQL to read; lines that failed or that review found something in are marked, with the message below them. */
+export function SqlView({ value, label, engine = null, marks = NONE }: Props) {
   const host = useRef<HTMLDivElement>(null);
-  const { line, column, message } = mark ?? { line: null, column: null, message: "" };
+  // Marks are rebuilt by every render of the page around; only other marks rebuild the editor.
+  const key = JSON.stringify(marks);
+  const stable = useMemo(() => JSON.parse(key) as LineMark[], [key]);
   useEffect(() => {
     if (!host.current) return;
-    const state = EditorState.create({
-      doc: value,
-      extensions: [...sqlBasics(engine), EditorState.readOnly.of(true), ...readOnly(label)],
-    });
-    const marks = line === null ? null : failed(state, { line, column, message });
+    const doc = EditorState.create({ doc: value }).doc;
     const view = new EditorView({
       parent: host.current,
-      state: marks
-        ? EditorState.create({
-            doc: value,
-            extensions: [
-              ...sqlBasics(engine),
-              EditorState.readOnly.of(true),
-              ...readOnly(label),
-              EditorView.decorations.of(marks),
-            ],
-          })
-        : state,
+      state: EditorState.create({
+        doc,
+        extensions: [
+          ...sqlBasics(engine),
+          EditorState.readOnly.of(true),
+          ...readOnly(label),
+          decorate(doc, stable),
+        ],
+      }),
     });
-    if (line !== null) {
+    const failed = stable.find((m) => m.kind === "failed");
+    if (failed) {
       // Scrolls inside the box only: the page must not jump to the SQL because a task failed.
-      const at = view.state.doc.line(Math.min(Math.max(line, 1), view.state.doc.lines)).from;
+      const at = doc.line(Math.min(Math.max(failed.line, 1), doc.lines)).from;
       view.requestMeasure({
         read: (v) => v.lineBlockAt(at).top - v.scrollDOM.clientHeight / 2,
         write: (top, v) => {
@@ -73,6 +80,6 @@ export function SqlView({ value, label, engine = null, mark = null }: Props) {
       });
     }
     return () => view.destroy();
-  }, [value, label, engine, line, column, message]);
+  }, [value, label, engine, stable]);
   return <div ref={host} className={classes.view} />;
 }

@@ -41,8 +41,9 @@ const look = EditorView.theme({
   ".cm-deletedChunk *": { color: "var(--tone-bad-fg)" },
   ".cm-changedText": { background: "none !important", boxShadow: "inset 0 -2px var(--diff-add-strong)" },
   ".cm-collapsedLines": { color: "var(--mantine-color-dimmed)", background: "var(--tone-neutral-bg)" },
-  ".cm-failed": { background: "var(--tone-bad-bg)" },
-  ".cm-failed-note": {
+  ".cm-marked-failed, .cm-marked-error": { background: "var(--tone-bad-bg)" },
+  ".cm-marked-warning": { background: "var(--tone-wait-bg)" },
+  ".cm-note": {
     padding: "2px 10px 4px",
     whiteSpace: "pre-wrap",
     fontFamily: "var(--mantine-font-family)",
@@ -50,6 +51,11 @@ const look = EditorView.theme({
     color: "var(--tone-bad-fg)",
     background: "var(--tone-bad-bg)",
     borderLeft: "3px solid var(--tone-bad-mark)",
+  },
+  ".cm-note-warning": {
+    color: "var(--tone-wait-fg)",
+    background: "var(--tone-wait-bg)",
+    borderLeftColor: "var(--tone-wait-mark)",
   },
 });
 

@@ -138,7 +138,7 @@ def pipeline_result(status: str, stages: list[Counts], *, blocked: bool) -> str:
     sums = {c: sum(s[c] for s in stages) for c in COUNTED}
     if sums["canceling"]:
         return "canceling"
-    if sums["running"] or sums["scheduled"]:
+    if sums["running"] or sums["scheduled"] or sums["ready"]:
         return "running"
     if status == "canceled":
         return "canceled"
@@ -150,6 +150,4 @@ def pipeline_result(status: str, stages: list[Counts], *, blocked: bool) -> str:
         return "blocked"
     if sums["canceled"]:
         return "canceled"
-    if sums["ready"] or sums["succeeded"]:
-        return "running"
-    return "pending"
+    return "running" if sums["succeeded"] else "pending"

@@ -275,6 +275,10 @@ class Application:
 
     def _ended(self, state: ApplyState, failure: Failure | None = None, *, row: LedgerRow | None = None) -> ApplyResult:
         script = self._script
+        if state in ("failed", "canceled") and script is not None and script.kept:
+            upto = "Statement 1 stays" if script.kept == 1 else f"Statements 1 to {script.kept} stay"
+            message = f"{upto} applied: this server cannot take definitions back. A next attempt goes on after that."
+            self._port.log("warning", message)
         return ApplyResult(
             state=state,
             failure=failure,

@@ -62,8 +62,8 @@ class Line:
             mine = f"{link.pid}, {text(self.target.application_name)}, UTC_TIMESTAMP(6)"
             await link.connection.run(
                 "INSERT INTO penstock.holder (database_name, connection_id, application_name, since)"
-                f" VALUES ({text(self.database)}, {mine}) ON DUPLICATE KEY UPDATE connection_id = VALUES(connection_id),"
-                " application_name = VALUES(application_name), since = VALUES(since)"
+                f" VALUES ({text(self.database)}, {mine}) ON DUPLICATE KEY UPDATE since = VALUES(since),"
+                " connection_id = VALUES(connection_id), application_name = VALUES(application_name)"
             )
         return link
 

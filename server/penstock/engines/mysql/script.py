@@ -56,6 +56,7 @@ class Script:
         finished: statements that the server has finished.
         commit_sent: whether a COMMIT that carries the ledger row has been sent.
         step: the step that is being worked on.
+        kept: how many statements, from the first on, are in the database for good.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Script:
         self.finished = 0
         self.commit_sent = False
         self.step: Step | None = None
+        self.kept = 0
         self._database = target.database or ""
         self._link = link
         self._connection = link.connection
@@ -117,7 +119,7 @@ class Script:
             await self._together(step, finish)
         else:
             await self._alone(step)
-        self.step = None
+        self.step, self.kept = None, step.parts[-1].statement.index + 1
 
     async def commit_with(self, finish: Callable[[], Awaitable[None]]) -> None:
         """A transaction of our own: the ledger row alone. Raises as `run` does."""

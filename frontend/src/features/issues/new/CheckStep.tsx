@@ -1,7 +1,12 @@
 import { Skeleton } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
 import { lazy, Suspense } from "react";
-import type { DatabaseOut, EnvironmentOut, TierOut } from "@/api/types";
-import type { Draft } from "../draft";
+import { reviewQuery } from "@/api/queries";
+import type { DatabaseOut, Engine, EnvironmentOut, TierOut } from "@/api/types";
+import { findingMarks } from "@/features/sql/marks";
+import { ReviewSummary } from "@/features/sql/ReviewSummary";
+import { QueryGate } from "@/shared/ui/QueryGate";
+import type { Draft, DraftChange } from "../draft";
 import { previewStages } from "../preview";
 import { tierText } from "../tiers";
 import classes from "./NewChange.module.css";
@@ -9,6 +14,29 @@ import classes from "./NewChange.module.css";
 const SqlView = lazy(() => import("@/features/sql/SqlView").then((m) => ({ default: m.SqlView })));
 
 type Props = { draft: Draft; chosen: DatabaseOut[]; environments: EnvironmentOut[]; tiers: TierOut[] };
+
+/** One script with what review says about it, before it is filed. */
+function Script({ change, label, engine }: { change: DraftChange; label: string; engine: Engine }) {
+  const review = useQuery(reviewQuery(engine, change.statement));
+  return (
+    <div>
+      {(change.version || change.name) && (
+        <p className={classes.names}>
+          <span className="mono">{change.version}</span> {change.name}
+        </p>
+      )}
+      <QueryGate query={review} skeleton={<Skeleton h={30} mb={8} />}>
+        {({ findings, steps }) => <ReviewSummary findings={findings} steps={steps} />}
+      </QueryGate>
+      <SqlView
+        value={change.statement}
+        label={label}
+        engine={engine}
+        marks={findingMarks(review.data?.findings ?? [])}
+      />
+    </div>
+  );
+}
 
 /** Step 3: exactly what filing creates: stages in order, who must approve each, the SQL as it will run. */
 export function CheckStep({ draft, chosen, environments, tiers }: Props) {
@@ -45,14 +73,12 @@ export function CheckStep({ draft, chosen, environments, tiers }: Props) {
         {draft.description && <p className={classes.description}>{draft.description}</p>}
         <Suspense fallback={<Skeleton h={160} />}>
           {draft.changes.map((c, at) => (
-            <div key={c.key} className={classes.script}>
-              {(c.version || c.name) && (
-                <p className={classes.names}>
-                  <span className="mono">{c.version}</span> {c.name}
-                </p>
-              )}
-              <SqlView value={c.statement} label={`SQL to file, change ${at + 1}`} />
-            </div>
+            <Script
+              key={c.key}
+              change={c}
+              label={`SQL to file, change ${at + 1}`}
+              engine={chosen[0]?.engine ?? "postgres"}
+            />
           ))}
         </Suspense>
       </div>
