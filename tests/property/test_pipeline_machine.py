@@ -37,7 +37,7 @@ from penstock.services.progress import facts_of, is_live
 from penstock.store import pipelines, queue, tasks
 from penstock.store.database import Database
 from tests.builders import PROJECT, Site, clear
-from tests.hand import Hand, Word
+from tests.hand import WORDS, Hand, Word
 
 MOVES: Final = """
 CREATE TABLE move (id bigserial, task_id bigint, source text, target text, permitted boolean);
@@ -110,6 +110,7 @@ REFUSED = (Conflict, Forbidden)  # what people are told when it is not the momen
 
 ISSUES, TASKS, PEOPLE = st.integers(0, 3), st.integers(0, 11), st.sampled_from(("bo", "otto", "dora", "una", "ana"))
 HANDS: Final = st.integers(0, 1)
+WORD: Final = st.sampled_from(("succeeded", *WORDS))
 
 
 class Office:
@@ -299,7 +300,7 @@ class PipelineMachine(RuleBasedStateMachine):
                 approvers = await self.office.sql(APPROVERS, stage=stage_id)
                 assert len(approvers) >= NEEDED[stage.environment], f"task {task_id} started, approved by {approvers}"
 
-    @rule(hand=HANDS, word=st.sampled_from(("succeeded", "succeeded", "failed", "error", "canceled", "ready")))
+    @rule(hand=HANDS, word=WORD)
     def finish(self, hand: int, word: Word) -> None:
         if self.started[hand]:
             self.office.run(self.hands[hand].finish(self.started[hand].pop(0), word))
@@ -312,23 +313,33 @@ class PipelineMachine(RuleBasedStateMachine):
             self.start(hand=hand)
             self.finish(hand=hand, word=word)
 
-    @precondition(lambda self: self.issues)
-    @rule(hand=HANDS, issue=ISSUES, what=st.sampled_from(("hold", "cancel", "revise", "reject", "rules")))
-    def come_between(self, hand: int, issue: int, what: str) -> None:
-        """Something happens to an issue just after its tasks were claimed."""
-        self.approve_all(issue=issue)
+    @rule(hand=HANDS, what=st.sampled_from(("hold", "cancel", "revise", "reject", "rules")))
+    def come_between(self, hand: int, what: str) -> None:
+        """Something happens to an issue just after a task of it was claimed."""
         self.claim(hand=hand, limit=4)
-        if what == "hold":
-            self.hold(issue=issue, hold=True)
-        elif what == "cancel":
-            self.on_issue(issue=issue, verb="cancel")
-        elif what == "revise":
-            self.revise(issue=issue, statement="SELECT 3")
-        elif what == "reject":
-            self.decide(issue=issue, who="una", decision="reject")
-        else:
-            self.change_rules(environment="dev")
+        if self.claims[hand]:
+            issue = self.issues.index(self.claims[hand][0].issue_id or 0)
+            if what == "hold":
+                self.hold(issue=issue, hold=True)
+            elif what == "cancel":
+                self.on_issue(issue=issue, verb="cancel")
+            elif what == "revise":
+                self.revise(issue=issue, statement="SELECT 3")
+            elif what == "reject":
+                self.decide(issue=issue, who="una", decision="reject")
+            else:
+                self.change_rules(environment="dev")
+            self.start(hand=hand)
+
+    @rule(hand=HANDS, word=WORD)
+    def speak_too_late(self, hand: int, word: Word) -> None:
+        """A runner was taken for lost, and says how its task ended while another one works on it."""
+        self.claim(hand=hand, limit=4)
         self.start(hand=hand)
+        self.lose(hand=hand)
+        self.claim(hand=1 - hand, limit=4)
+        self.start(hand=1 - hand)
+        self.finish(hand=hand, word=word)
 
     @rule(hand=HANDS)
     def lose(self, hand: int) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock.domain import events
 from penstock.services.progress import Progress, task_ended
-from penstock.store import queue, runs
+from penstock.store import pipelines, queue, runs
 from penstock.store.database import Database
 
 
@@ -28,7 +28,11 @@ class Attempts:
             Ids of the tasks that run now.
         """
 
-        return await self._database.run(lambda conn: self._start(conn, pipeline_id, claims))
+
+        async def work(conn: AsyncConnection) -> set[int]:
+            return await self._start(await Progress.lock(conn, pipeline_id), claims)
+
+        return await self._database.run(work)
 
     async def take(self, runner_id: uuid.UUID, limit: int, lease_seconds: float) -> list[queue.Claimed]:
         """Claim what could run now and start it, in one transaction, so that nothing comes between.
@@ -43,14 +47,16 @@ class Attempts:
                 by_pipeline.setdefault(claimed.pipeline_id, []).append(claimed)
             taken: list[queue.Claimed] = []
             for pipeline_id, claims in sorted(by_pipeline.items()):
-                started = await self._start(conn, pipeline_id, claims)
+                # Claiming has locked the pipeline, and found it open.
+                head = pipelines.Head(pipeline_id, claims[0].project_id, claims[0].issue_id, "open")
+                started = await self._start(Progress(conn, head), claims)
                 taken += [c for c in claims if c.id in started]
             return taken
 
         return await self._database.run(work)
 
-    async def _start(self, conn: AsyncConnection, pipeline_id: int, claims: Sequence[queue.Claimed]) -> set[int]:
-        progress = await Progress.lock(conn, pipeline_id)
+    async def _start(self, progress: Progress, claims: Sequence[queue.Claimed]) -> set[int]:
+        conn = progress.conn
         moved = await runs.start(conn, claims)
         started = {m.id for m in moved}
         left = [c for c in claims if c.id not in started]

@@ -67,8 +67,8 @@ async def test_an_approval_is_of_the_place_too(calm: World) -> None:
 async def test_a_log_streams_until_its_run_has_ended(world: World) -> None:
     dev = await world.target("dev")
     issue = await world.file("SELECT 1;\nSELECT pg_sleep(0.6);\nSELECT 2;", dev)
-    await world.until(issue, "running")
     [task] = await world.tasks(issue)
+    task = await world.until_task(task["id"], "running")
     path = f"/runs/{task['latest_run']}/log"
     frames: list[tuple[str, str]] = []
     async with world.ana.stream("GET", path, headers={"Accept": "text/event-stream"}) as answer:
