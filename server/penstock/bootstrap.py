@@ -141,9 +141,7 @@ async def serve(
             await migrate.upgrade(url)
             deployment = await first_start.ensure(database)
             services = build_services(settings, database)
-            admin = await first_start.ensure_admin(
-                services.accounts, settings.admin_email, settings.admin_password
-            )
+            admin = await first_start.ensure_admin(services.accounts, settings.admin_email, settings.admin_password)
             supervisor = Supervisor(
                 database,
                 services.targets,
@@ -162,9 +160,7 @@ async def serve(
                 host, port = sock.getsockname()[:2]
                 shown = f"[{host}]" if ":" in host else host
                 started = Started(f"http://{shown}:{port}", admin, services)
-                web = asyncio.create_task(
-                    serving.serve(app, sock, stopping, trusted_proxies=settings.trusted_proxies)
-                )
+                web = asyncio.create_task(serving.serve(app, sock, stopping, trusted_proxies=settings.trusted_proxies))
                 async with ready(started):
                     try:
                         await _until_stopped(stopping, web, supervisor)
@@ -210,9 +206,7 @@ async def run_runner(settings: Settings, stopping: asyncio.Event, *, say: Say) -
     async with _database(url, settings) as database:
         deployment = await first_start.ensure(database)
         services = build_services(settings, database)
-        supervisor = Supervisor(
-            database, services.targets, engine_for, deployment, _runner_settings(settings)
-        )
+        supervisor = Supervisor(database, services.targets, engine_for, deployment, _runner_settings(settings))
         await supervisor.start()
         say("The runner is ready")
         try:
@@ -230,7 +224,5 @@ async def run_runner(settings: Settings, stopping: asyncio.Event, *, say: Say) -
 def openapi_document() -> dict[str, Any]:
     """The API's OpenAPI document; the services behind it are never called, so no database is needed."""
     database = Database("postgresql://nowhere")
-    services = Services.build(
-        database, Keyring([bytes(32)]), engine_for=engine_for, file_sync=file_sync_pipeline
-    )
+    services = Services.build(database, Keyring([bytes(32)]), engine_for=engine_for, file_sync=file_sync_pipeline)
     return openapi.document(create_app(services))

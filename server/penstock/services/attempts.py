@@ -28,7 +28,6 @@ class Attempts:
             Ids of the tasks that run now.
         """
 
-
         async def work(conn: AsyncConnection) -> set[int]:
             return await self._start(await Progress.lock(conn, pipeline_id), claims)
 

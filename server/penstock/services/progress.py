@@ -246,24 +246,14 @@ class Progress:
 
     async def finish(self, *, touched: bool = True) -> None:
         """Write the events with their versions; the row lock makes n visible before n + 1."""
-        n = len(self._events)
-        if not (n or touched):
+        if not (self._events or touched):
             return
-        last = await pipelines.take_versions(self.conn, self.head.id, n)
-        await outbox.append(
+        await outbox.append_to_pipeline(
             self.conn,
-            [
-                outbox.NewEvent(
-                    type=e.type,
-                    project_id=self.head.project_id,
-                    pipeline_id=self.head.id,
-                    version=last - n + i,
-                    issue_id=self.head.issue_id,
-                    actor_id=e.actor_id,
-                    data=e.data,
-                )
-                for i, e in enumerate(self._events, 1)
-            ],
+            self.head.id,
+            [outbox.NewEvent(type=e.type, actor_id=e.actor_id, data=e.data) for e in self._events],
+            project_id=self.head.project_id,
+            issue_id=self.head.issue_id,
         )
         self._events.clear()
 

@@ -28,50 +28,73 @@ BATCH: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
-    """An event to write; ``version`` is the pipeline's, allocated under its row lock."""
+    """An event to write; of those in a pipeline, the project is the pipeline's."""
 
     type: str
     project_id: int | None = None
-    pipeline_id: int | None = None
-    version: int | None = None
-    issue_id: int | None = None
     actor_id: int | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
+_GIVEN: Final = """
+    unnest(CAST(:types AS text[]), CAST(:projects AS bigint[]), CAST(:actors AS bigint[]), CAST(:data AS text[]))
+        WITH ORDINALITY AS given(type, project_id, actor_id, data, place)
+"""
 _APPEND: Final = sa.text(
-    """
+    f"""
     WITH written AS (
-        INSERT INTO event (type, project_id, pipeline_id, version, issue_id, actor_id, data)
-        SELECT type, project_id, pipeline_id, version, issue_id, actor_id, CAST(data AS jsonb)
-        FROM unnest(CAST(:types AS text[]), CAST(:projects AS bigint[]), CAST(:pipelines AS bigint[]),
-                    CAST(:versions AS bigint[]), CAST(:issues AS bigint[]), CAST(:actors AS bigint[]),
-                    CAST(:data AS text[]))
-             WITH ORDINALITY AS given(type, project_id, pipeline_id, version, issue_id, actor_id, data, place)
-        ORDER BY place
+        INSERT INTO event (type, project_id, actor_id, data)
+        SELECT type, project_id, actor_id, CAST(data AS jsonb) FROM {_GIVEN} ORDER BY place
     )
     SELECT pg_notify(:channel, '')
     """
 )
 
 
+def _values(events: Sequence[NewEvent]) -> dict[str, Any]:
+    return {
+        "types": [e.type for e in events],
+        "projects": [e.project_id for e in events],
+        "actors": [e.actor_id for e in events],
+        "data": [json.dumps(dict(e.data)) for e in events],
+        "channel": OUTBOX_CHANNEL,
+    }
+
+
 async def append(conn: AsyncConnection, events: Sequence[NewEvent]) -> None:
-    """Write events in one statement and wake the sequencer at commit."""
-    if not events:
-        return
-    await conn.execute(
-        _APPEND,
-        {
-            "types": [e.type for e in events],
-            "projects": [e.project_id for e in events],
-            "pipelines": [e.pipeline_id for e in events],
-            "versions": [e.version for e in events],
-            "issues": [e.issue_id for e in events],
-            "actors": [e.actor_id for e in events],
-            "data": [json.dumps(dict(e.data)) for e in events],
-            "channel": OUTBOX_CHANNEL,
-        },
+    """Write events that belong to no pipeline, and wake the sequencer at commit."""
+    if events:
+        await conn.execute(_APPEND, _values(events))
+
+
+_APPEND_TO_PIPELINE: Final = sa.text(
+    f"""
+    WITH moved AS (
+        UPDATE pipeline SET version = version + :count, updated_at = now() WHERE id = :pipeline RETURNING version
+    ), written AS (
+        INSERT INTO event (type, project_id, pipeline_id, version, issue_id, actor_id, data)
+        SELECT type, :project, :pipeline, moved.version - :count + place, :issue, actor_id, CAST(data AS jsonb)
+        FROM moved, {_GIVEN} ORDER BY place
     )
+    SELECT CASE WHEN :count > 0 THEN pg_notify(:channel, '') END FROM moved
+    """
+).bindparams(
+    *(sa.bindparam(name, type_=sa.BigInteger) for name in ("count", "pipeline", "project", "issue")),
+)
+
+
+async def append_to_pipeline(
+    conn: AsyncConnection,
+    pipeline_id: int,
+    events: Sequence[NewEvent],
+    *,
+    project_id: int | None,
+    issue_id: int | None,
+) -> None:
+    """Write events of a pipeline whose row lock the caller has, each with the next of its versions, and wake the
+    sequencer at commit."""
+    given = {"pipeline": pipeline_id, "project": project_id, "issue": issue_id, "count": len(events)}
+    (await conn.execute(_APPEND_TO_PIPELINE, given | _values(events))).one()
 
 
 async def stamp(conn: AsyncConnection) -> int | None:

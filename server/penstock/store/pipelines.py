@@ -101,20 +101,6 @@ async def lock(conn: AsyncConnection, pipeline_id: int) -> Head | None:
     return Head(row.id, row.project_id, row.issue_id, row.status) if row is not None else None
 
 
-_TAKE_VERSIONS: Final = (
-    sa.update(pipeline)
-    .where(pipeline.c.id == sa.bindparam("pipeline"))
-    .values(version=pipeline.c.version + sa.bindparam("count", type_=sa.BigInteger), updated_at=sa.func.now())
-    .returning(pipeline.c.version)
-)
-
-
-async def take_versions(conn: AsyncConnection, pipeline_id: int, count: int) -> int:
-    """Take that many versions of a locked pipeline for its next events; returns the last of them."""
-    last: int = (await conn.execute(_TAKE_VERSIONS, {"pipeline": pipeline_id, "count": count})).scalar_one()
-    return last
-
-
 async def load(conn: AsyncConnection, ids: Collection[int]) -> dict[int, Pipeline]:
     """Load pipelines with their stages, tiers and decisions: three queries, however many there are."""
     if not ids:

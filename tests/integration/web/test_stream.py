@@ -15,8 +15,8 @@ import sqlalchemy as sa
 
 from penstock.domain.events import ACCESS_CHANGED, ISSUE_UPDATED
 from penstock.services.event_hub import LOGS_CHANNEL, EventHub
-from penstock.store.outbox import NewEvent, append
 from penstock.store.tables.pipelines import pipeline
+from penstock.store.tables.records import event
 from penstock.web.app import create_app
 from penstock.web.serving import listen, serve
 from penstock.web.settings import WebSettings
@@ -104,8 +104,8 @@ async def project_id(world: World, slug: str) -> int:
 async def happen(world: World, slug: str, *, times: int = 1, stamped: bool = True) -> None:
     """Let something happen in a project."""
     project = await project_id(world, slug)
-    one = NewEvent(ISSUE_UPDATED, project_id=project, actor_id=1, data={"in": slug})
-    await world.database.run(lambda conn: append(conn, [one] * times))
+    one = {"type": ISSUE_UPDATED, "project_id": project, "actor_id": 1, "data": {"in": slug}}
+    await world.database.run(lambda conn: conn.execute(sa.insert(event), [one] * times))
     if stamped:
         await stamp(world.database)
 

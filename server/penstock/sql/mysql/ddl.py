@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Final, Literal, NamedTuple
 
 from penstock.sql.mysql.words import Word
@@ -107,7 +108,7 @@ def _alter(words: Sequence[Word], kind: str, objects: tuple[Object, ...], at: in
     rest = [w.text for w in words[at:] if w.kind == "word"]
     drops_column = any(
         word == "DROP" and following not in ("INDEX", "KEY", "PRIMARY", "FOREIGN", "CONSTRAINT", "CHECK")
-        for word, following in zip(rest, [*rest[1:], ""], strict=True)
+        for word, following in pairwise([*rest, ""])
     )
     # Dropped and added again, or swapped names, may look as before.
     both = ("ADD" in rest and "DROP" in rest) or rest.count("CHANGE") > 1
