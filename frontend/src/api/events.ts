@@ -99,7 +99,7 @@ export function listen(
           tell({ kind: "link", state: "live", opened: true });
         };
         source.onerror = () => {
-          tell({ kind: "link", state: navigator.onLine === false ? "offline" : "connecting" });
+          tell({ kind: "link", state: globalThis.navigator?.onLine === false ? "offline" : "connecting" });
           if (source?.readyState !== CLOSED) return;
           source.close();
           timer = setTimeout(connect, pause);
@@ -121,8 +121,9 @@ export function listen(
       });
     });
 
-  if (navigator.locks)
-    navigator.locks.request(`penstock:${base}`, { signal: abort.signal }, lead).catch((error: unknown) => {
+  const locks = globalThis.navigator?.locks;
+  if (locks)
+    locks.request(`penstock:${base}`, { signal: abort.signal }, lead).catch((error: unknown) => {
       if (!abort.signal.aborted) throw error;
     });
   else void lead();
