@@ -117,7 +117,7 @@ test("a failure shows its line in the SQL; fixed, retried, applied", async () =>
   await open(ana, issue, "Broken index");
   const { page } = ana;
   await stage(page, "dev").getByText("Failed", { exact: true }).waitFor();
-  await page.locator(".cm-failed-note").getByText('relation "note" does not exist').waitFor();
+  await page.locator(".cm-note").getByText('relation "note" does not exist').waitFor();
   expect(await violations(page)).toEqual([]);
 
   await page.getByRole("button", { name: "Edit SQL" }).click();
