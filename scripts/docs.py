@@ -14,11 +14,13 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 
+import cli_reference
 from prometheus_client import REGISTRY
 
 from penstock import bootstrap, settings
 from penstock.domain.access import permission
 from penstock.domain.errors import PenstockError
+from penstock.domain.pipeline.status import MOVES, TASK_STATUSES, TRANSITIONS
 from penstock.web import problems
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -94,12 +96,27 @@ def metrics_table() -> str:
     return table(("metric", "type", "labels", "meaning"), sorted(rows))
 
 
+def task_states() -> str:
+    """The state machine of a task, drawn; loops and ends as Mermaid has them."""
+    moves = "".join(f"    {source} --> {target}: {on}\n" for (source, target), on in MOVES.items())
+    ends = "".join(f"    {status} --> [*]\n" for status in TASK_STATUSES if not TRANSITIONS[status])
+    return f"```mermaid\nstateDiagram-v2\n    [*] --> {TASK_STATUSES[0]}\n{moves}{ends}```\n"
+
+
+def task_moves_table() -> str:
+    """The same as a table, for whoever cannot see it."""
+    return table(("from", "to", "on"), ((f"`{source}`", f"`{target}`", on) for (source, target), on in MOVES.items()))
+
+
 TABLES: dict[str, Callable[[], str]] = {
+    "task-states": task_states,
+    "task-moves": task_moves_table,
     "settings": settings_table,
     "permissions": permissions_table,
     "errors": errors_table,
     "field-errors": field_errors_table,
     "metrics": metrics_table,
+    "commands": cli_reference.markdown,
 }
 
 

@@ -8,15 +8,17 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+import threading
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import provision
 
 TESTS = provision.ROOT / "tests"
-STEP_SECONDS = 900
+STEP_SECONDS = 1800
 
 
 @dataclass
@@ -29,6 +31,25 @@ class Count:
 
     def __add__(self, other: Count) -> Count:
         return Count(self.passed + other.passed, self.failed + other.failed, self.skipped + other.skipped)
+
+
+# Where a thread's commands print, if not in the open.
+_shown = threading.local()
+
+
+@contextmanager
+def kept() -> Iterator[Callable[[], str]]:
+    """Keep what this thread's commands print, while others print too; what it yields answers it."""
+    with tempfile.TemporaryFile("w+", errors="replace") as file:
+        _shown.file = file
+        try:
+            yield lambda: (file.seek(0), file.read())[1]
+        finally:
+            del _shown.file
+
+
+def _say(line: str) -> None:
+    print(line, file=getattr(_shown, "file", None), flush=True)
 
 
 def lint() -> Count:
@@ -51,7 +72,9 @@ def suite(*paths: str, marks: str = "not inputs") -> Callable[[list[str]], Count
 
     def step(extra: list[str]) -> Count:
         existing = [path for path in paths if Path(provision.ROOT, path.split("::")[0]).exists()]
-        return _pytest([*existing, "-m", marks, *extra]) if existing else Count()
+        # Whoever asks for more than is usual gets the time that it takes.
+        seconds = None if extra else STEP_SECONDS
+        return _pytest([*existing, "-m", marks, *extra], seconds) if existing else Count()
 
     return step
 
@@ -95,11 +118,11 @@ def _check(program: str, *arguments: str) -> Count:
     return _command([str(provision.VENV / "bin" / program), *arguments])
 
 
-def _pytest(arguments: list[str]) -> Count:
+def _pytest(arguments: list[str], seconds: float | None) -> Count:
     with tempfile.TemporaryDirectory() as directory:
         report = Path(directory, "report.xml")
         command = [str(provision.PYTHON), "-m", "pytest", f"--junit-xml={report}", *arguments]
-        code = _execute(command)
+        code = _execute(command, seconds=seconds)
         if code == 5:  # nothing was selected
             return Count()
         if not report.exists():
@@ -145,14 +168,20 @@ def _command(command: list[str], cwd: Path = provision.ROOT, environment: dict[s
     return Count(failed=1) if _execute(command, cwd, environment) else Count(passed=1)
 
 
-def _execute(command: list[str], cwd: Path = provision.ROOT, environment: dict[str, str] | None = None) -> int:
-    """Run a command in the open and answer its exit code; whatever takes too long is ended."""
-    print(f"$ {shlex.join(command)}", flush=True)
-    process = subprocess.Popen(command, cwd=cwd, env=environment)
+def _execute(
+    command: list[str],
+    cwd: Path = provision.ROOT,
+    environment: dict[str, str] | None = None,
+    seconds: float | None = STEP_SECONDS,
+) -> int:
+    """Run a command and answer its exit code; whatever takes too long is ended."""
+    _say(f"$ {shlex.join(command)}")
+    out = getattr(_shown, "file", None)
+    process = subprocess.Popen(command, cwd=cwd, env=environment, stdout=out, stderr=out)
     try:
-        return process.wait(STEP_SECONDS)
+        return process.wait(seconds)
     except subprocess.TimeoutExpired:
-        print(f"Not done after {STEP_SECONDS} s: ended.", flush=True)
+        _say(f"Not done after {seconds} s: ended.")
         return 1
     finally:
         process.terminate()

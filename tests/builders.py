@@ -6,7 +6,6 @@ one test files is gone before the next one begins.
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -20,20 +19,28 @@ from litestar import Litestar
 
 from penstock.engines.postgres.activity import LOCK_CLASS, LOCK_OBJECT
 from penstock.engines.registry import engine_for
+from penstock.plugins.registry import senders
+from penstock.runtime.dispatcher import Dispatcher
 from penstock.runtime.supervisor import RunnerSettings, Supervisor
 from penstock.services import first_start
 from penstock.services.container import Services
 from penstock.services.secrets import Keyring
 from penstock.services.sync_pipelines import file_sync_pipeline
 from penstock.store.database import Database
-from penstock.web.app import create_app
+from tests.one_app import application, quick_passwords
 from tests.postgres_server import PostgresServer
 from tests.waiting import eventually
 
 API: Final = "/api/v1"
 PASSWORD: Final = "correct horse battery"
 PROJECT: Final = "shop"
-TIERS: Final = {"dev": "open", "staging": "standard", "prod": "critical"}
+# The steps of the built-in tiers `standard` and `critical`, without what these want of lower environments: most tests
+# look at one stage alone.
+TIERS: Final = {"dev": "open", "staging": "one-yes", "prod": "two-yeses"}
+_STEPS: Final = {
+    "one-yes": [{"any_of": [{"role": "project:owner"}, {"role": "workspace:dba"}]}],
+    "two-yeses": [{"any_of": [{"role": "project:owner"}]}, {"any_of": [{"role": "workspace:dba"}]}],
+}
 # name -> (workspace role, role in the project)
 PEOPLE: Final[Mapping[str, tuple[str, str | None]]] = {
     "ada": ("admin", None),
@@ -50,10 +57,34 @@ OVER: Final = ("succeeded", "failed", "error", "canceled")
 Json = dict[str, Any]
 
 # What tests file, children before parents; people, projects, environments, tiers, instances and databases stay.
-_FILED: Final = (
-    *("run_log", "task_change", "task_run", "task", "approval", "schedule_fire", "schedule", "event", "comment"),
+FILED: Final = (
+    *(
+        "delivery",
+        "plugin",
+        "run_log",
+        "settlement",
+        "task_change",
+        "task_run",
+        "task",
+        "context",
+        "approval",
+        "errand",
+        "gate_bypass",
+        "check_override",
+        "required_check",
+        "status_report",
+        "check_context",
+        "git_delivery",
+        "pull_request",
+        "repository",
+        "schedule_fire",
+        "schedule",
+        "event",
+        "comment",
+        "promotion",
+    ),
     *("issue", "stage", "pipeline", "release_change", "release", "change", "project_turn", "runner", "slot"),
-    *("idempotency",),
+    *("idempotency", "freeze", "database_group", "user_group"),
 )
 
 
@@ -97,7 +128,7 @@ class Site:
         async with self.process() as (app, services, _):
             await services.accounts.create_first_admin("ada@example.com", "Ada", PASSWORD)
             async with Client(app) as ada:
-                await _sign_in(ada, "ada")
+                await sign_in(ada, "ada")
                 await ada.ok("POST", "/projects", slug=PROJECT, name="Shop")
                 for name, (role, _) in list(PEOPLE.items())[1:]:
                     person = {"email": f"{name}@example.com", "name": name.title(), "password": PASSWORD}
@@ -107,6 +138,8 @@ class Site:
                 members.append({"principal": f"service:{machine['id']}", "role": "owner"})
                 answer = await ada.put(f"/projects/{PROJECT}/members", json=members)
                 assert answer.is_success, answer.text
+                for tier, steps in _STEPS.items():
+                    await ada.ok("POST", "/approval-tiers", slug=tier, name=tier, steps=steps)
                 for environment, tier in TIERS.items():
                     await ada.ok("POST", "/environments", slug=environment, name=environment.title(), tier=tier)
                     await ada.ok("POST", "/instances", **self.instance(f"pg-{environment}", environment))
@@ -114,7 +147,7 @@ class Site:
                 self.tokens["robot"] = token["token"]
             for name in PEOPLE:
                 async with Client(app) as person_:
-                    await _sign_in(person_, name)
+                    await sign_in(person_, name)
                     self.tokens[name] = (await person_.ok("POST", "/auth/tokens", name="test"))["token"]
 
     def instance(self, slug: str, environment: str, **more: Any) -> Json:
@@ -132,9 +165,15 @@ class Site:
         try:
             self.deployment = await first_start.ensure(database)
             services = Services.build(
-                database, Keyring([b"k" * 32]), engine_for=engine_for, file_sync=file_sync_pipeline
+                database,
+                Keyring([b"k" * 32]),
+                engine_for=engine_for,
+                file_sync=file_sync_pipeline,
+                private_plugins=True,
+                passwords=quick_passwords(),
             )
-            yield create_app(services), services, database
+            with application(services) as app:
+                yield app, services, database
         finally:
             await database.close()
 
@@ -147,10 +186,12 @@ class Site:
 
     async def close(self) -> None:
         """Drop the target databases."""
-        await asyncio.gather(*(self.server.drop_database(n) for names in self.names.values() for n in names))
+        for name in (n for names in self.names.values() for n in names):
+            await self.server.drop_database(name)  # one by one: there may be more of them than the server takes clients
 
 
-async def _sign_in(client: Client, name: str) -> None:
+async def sign_in(client: Client, name: str) -> None:
+    """Sign a person in, as a browser does."""
     me = await client.ok("POST", "/auth/login", email=f"{name}@example.com", password=PASSWORD)
     client.headers["X-CSRF-Token"] = me["csrf_token"]
 
@@ -281,7 +322,12 @@ class World:
 
     async def start(self, settings: RunnerSettings = LEASES) -> Supervisor:
         """Start the background loops with a runner."""
-        self.supervisor = Supervisor(self.database, self.services.targets, engine_for, self.site.deployment, settings)
+        dispatcher = Dispatcher(
+            self.database, senders(private=True), self.services.plugins.open, "https://penstock.example.com"
+        )
+        self.supervisor = Supervisor(
+            self.database, self.services.targets, engine_for, self.site.deployment, settings, dispatcher
+        )
         await self.supervisor.start()
         return self.supervisor
 
@@ -403,11 +449,19 @@ class World:
 async def clear(database: Database) -> None:
     """Forget everything that tests filed."""
     async with database.engine.begin() as conn:
-        for table in _FILED:
+        for table in FILED:
             await conn.execute(sa.text(f'DELETE FROM "{table}"'))
         await conn.execute(sa.text("DELETE FROM database"))
         await conn.execute(sa.text("DELETE FROM instance WHERE slug NOT IN ('pg-dev', 'pg-staging', 'pg-prod')"))
         await conn.execute(sa.text("UPDATE instance SET max_running_tasks = 4"))
+        await conn.execute(sa.text("UPDATE environment SET max_running_tasks = NULL"))
+        await conn.execute(sa.text("DELETE FROM project WHERE slug = 'other'"))
+        for slug, tier in TIERS.items():
+            own = sa.text(
+                "UPDATE environment SET tier_id = t.id FROM approval_tier t WHERE t.slug = :t AND environment.slug = :e"
+            )
+            await conn.execute(own, {"t": tier, "e": slug})
+        await conn.execute(sa.text("DELETE FROM approval_tier WHERE slug LIKE 'own-%'"))
 
 
 @asynccontextmanager

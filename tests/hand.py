@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final, Literal
 
 import sqlalchemy as sa
@@ -42,11 +43,13 @@ class Hand:
 
     async def claim(self, limit: int = 16) -> list[queue.Claimed]:
         """Claim what may run now, without starting it."""
-        return await self._database.run(lambda conn: queue.claim(conn, self.id, limit, self._lease_seconds))
+        work = partial(queue.claim, runner_id=self.id, limit=limit, lease_seconds=self._lease_seconds, start=False)
+        return await self._database.run_straight(queue.TAKE_TURNS, work)
 
     async def claim_abandoned(self) -> list[queue.Claimed]:
         """Take over what was being canceled when its runner was lost."""
-        return await self._database.run(lambda conn: queue.claim_abandoned(conn, self.id, 16, self._lease_seconds))
+        work = partial(queue.claim_abandoned, runner_id=self.id, limit=16, lease_seconds=self._lease_seconds)
+        return await self._database.run_straight(queue.NO_TURNS, work)
 
     async def start(self, *claims: queue.Claimed) -> set[int]:
         """Start claimed tasks; returns the ids of those that may run."""
@@ -74,7 +77,7 @@ class Hand:
             end = runs.End(claimed, "failed", shown(failure), failure.failure_class, sent=True, **more)
         else:
             end = runs.End(claimed, word, sent=True, **more)
-        return claimed.id in await self._attempts.end(claimed.pipeline_id, [end])
+        return claimed in (await self._attempts.end(claimed.pipeline_id, [end])).written
 
     async def end(self, words: Mapping[str, Word]) -> None:
         """Say how held tasks ended, by name."""
@@ -89,4 +92,4 @@ class Hand:
 
     async def reap(self) -> None:
         """Have lost tasks taken back."""
-        await Reaper(self._database, lease_seconds=0).round()
+        await Reaper(self._attempts, lease_seconds=0).round()

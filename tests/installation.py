@@ -10,7 +10,7 @@ import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import asyncpg
 import httpx2
@@ -24,13 +24,25 @@ from penstock.services.secrets import Keyring
 from penstock.services.sync_pipelines import file_sync_pipeline
 from penstock.store.database import Database
 from penstock.web.app import create_app
-from tests.postgres_server import PostgresServer
 from tests.waiting import eventually
 
 API: Final = "/api/v1"
 EMAIL: Final = "ada@example.com"
 PASSWORD: Final = secrets.token_urlsafe(16)
 ENDED: Final = ("succeeded", "failed", "error", "canceled", "skipped")
+
+
+class Server(Protocol):
+    """Where a database server is, and who may do everything there."""
+
+    @property
+    def host(self) -> str: ...
+    @property
+    def port(self) -> int: ...
+    @property
+    def user(self) -> str: ...
+    @property
+    def password(self) -> str: ...
 
 
 class Refused(Exception):
@@ -66,7 +78,7 @@ class Installation:
         found: dict[str, Any] = answer.json() if answer.content else {}
         return found
 
-    async def register(self, server: PostgresServer, *, max_running_tasks: int = 4) -> None:
+    async def register(self, server: Server, *, engine: str = "postgres", max_running_tasks: int = 4) -> None:
         """Make the project, the environment and one instance, which is ``server``."""
         await self.call("POST", "/projects", slug=self.project, name=self.project)
         await self.call("POST", "/environments", slug=self.environment, name=self.environment, tier="open")
@@ -74,7 +86,7 @@ class Installation:
             "POST",
             "/instances",
             slug=self.instance,
-            engine="postgres",
+            engine=engine,
             environment=self.environment,
             host=server.host,
             port=server.port,
@@ -87,7 +99,7 @@ class Installation:
     async def adopt(self, databases: Sequence[str]) -> list[int]:
         """Sync the instance and put these databases into the project; returns their ids in the same order."""
         started = await self.call("POST", f"/instances/{self.instance}/sync")
-        found = await self.ended(started["pipeline"])
+        found = await self.ended(started["pipeline"], 60 + len(databases))
         if found["result"] != "succeeded":
             raise Refused(f"The sync ended {found['result']}")
         ids = []
@@ -113,14 +125,21 @@ class Installation:
 
 
 @asynccontextmanager
-async def installation(metadata_url: str, *, runner: RunnerSettings | None = None) -> AsyncIterator[Installation]:
-    """Start a Penstock on a migrated metadata database, and stop it in the right order."""
+async def installation(
+    metadata_url: str, *, runner: RunnerSettings | None = None, works: bool = True
+) -> AsyncIterator[Installation]:
+    """Start a Penstock on a migrated metadata database, and stop it in the right order.
+
+    Args:
+        works: False for one that only serves, and leaves tasks to runners elsewhere.
+    """
     database = Database(metadata_url)
     try:
         deployment = await first_start.ensure(database)
         services = Services.build(database, Keyring([b"k" * 32]), engine_for=engine_for, file_sync=file_sync_pipeline)
         await services.accounts.create_first_admin(EMAIL, "Ada", PASSWORD)
-        supervisor = Supervisor(database, services.targets, engine_for, deployment, runner or RunnerSettings())
+        settings = (runner or RunnerSettings()) if works else None
+        supervisor = Supervisor(database, services.targets, engine_for, deployment, settings)
         app = create_app(services)
         await supervisor.start()
         try:

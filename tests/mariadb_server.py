@@ -18,7 +18,8 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from penstock.engines.mysql.driver import BROKEN, Connection, connect
+from penstock.engines.mysql.driver import BROKEN, Connection, connect, text
+from penstock.engines.mysql.driver import name as quoted
 from tests.waiting import eventually
 
 
@@ -44,12 +45,12 @@ class MariaDbServer:
 
     async def drop_database(self, name: str) -> None:
         """Drop a database, and what our ledger knows of it."""
-        await self.execute(f"DROP DATABASE IF EXISTS `{name}`")
-        for table in ("ledger", "journal", "holder"):
+        await self.execute(f"DROP DATABASE IF EXISTS {quoted(name)}")
+        for table in ("ledger", "journal", "holder", "definition"):
             if await self.execute(
                 f"SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'penstock' AND TABLE_NAME = '{table}'"
             ):
-                await self.execute(f"DELETE FROM penstock.{table} WHERE database_name = '{name}'")
+                await self.execute(f"DELETE FROM penstock.{table} WHERE database_name = {text(name)}")
 
     async def execute(self, statement: str, database: str | None = None) -> list[tuple[Any, ...]]:
         """Run one statement on a connection of its own, and answer its rows."""
@@ -67,25 +68,30 @@ def from_url(url: str) -> MariaDbServer:
     return MariaDbServer(parts.hostname or "127.0.0.1", parts.port or 3306, user, password)
 
 
-async def find_server() -> MariaDbServer | None:
-    """The server named by ``$PENSTOCK_TEST_MARIADB``, else the local one that trusts us, if there is one."""
-    server = from_url(os.environ.get("PENSTOCK_TEST_MARIADB", "mysql://root@127.0.0.1:3306/"))
-    try:
+async def find_server(usual: str = "mysql://root@127.0.0.1:3306/") -> MariaDbServer | None:
+    """The server named by ``$PENSTOCK_TEST_MARIADB``, else the usual one if it is there and trusts us.
+
+    Raises what the driver does when the named one does not answer.
+    """
+    if named := os.environ.get("PENSTOCK_TEST_MARIADB"):
+        server = from_url(named)
         await server.execute("SELECT 1")
-    except BROKEN:
-        return None
-    return server
+        return server
+    server = from_url(usual)
+    return server if await _answers(server) else None
 
 
 @contextlib.asynccontextmanager
-async def own_server(folder: Path) -> AsyncIterator[MariaDbServer]:
+async def own_server(folder: Path, *, durable: bool = False) -> AsyncIterator[MariaDbServer]:
     """Start a server of our own on a free port, with its data in a folder, and stop it at the end.
 
-    Raises `LookupError` when MariaDB is not installed.
+    Args:
+        durable: flush at every commit, which is what servers usually do and no test needs.
+
+    Raises:
+        LookupError: MariaDB is not installed.
     """
-    server, install = shutil.which("mariadbd"), shutil.which("mariadb-install-db")
-    if server is None or install is None:
-        raise LookupError("MariaDB is not installed; set PENSTOCK_TEST_MARIADB, or apt-get install mariadb-server")
+    server, install = program("mariadbd"), program("mariadb-install-db")
     user = ["--user=nobody"] if os.geteuid() == 0 else []
     if user:
         shutil.chown(folder, "nobody")
@@ -97,7 +103,7 @@ async def own_server(folder: Path) -> AsyncIterator[MariaDbServer]:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     own = [f"--port={port}", "--bind-address=127.0.0.1", f"--socket={folder / 'socket'}"]
-    own += [f"--log-error={folder / 'log'}", "--innodb-flush-log-at-trx-commit=0"]
+    own += [f"--log-error={folder / 'log'}", f"--innodb-flush-log-at-trx-commit={int(durable)}"]
     process = await asyncio.create_subprocess_exec(server, "--no-defaults", *options, *own)
     found = MariaDbServer("127.0.0.1", port, "root")
     try:
@@ -106,6 +112,14 @@ async def own_server(folder: Path) -> AsyncIterator[MariaDbServer]:
     finally:
         process.terminate()
         await process.wait()
+
+
+def program(name: str) -> str:
+    """Where a program of MariaDB's is. Raises `LookupError`."""
+    found = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"]))
+    if found is None:
+        raise LookupError(f"There is no {name}; set PENSTOCK_TEST_MARIADB, or apt-get install mariadb-server")
+    return found
 
 
 async def _answers(server: MariaDbServer) -> bool:
@@ -118,11 +132,12 @@ async def _answers(server: MariaDbServer) -> bool:
 
 @pytest.fixture(scope="session")
 def mariadb_server(session_runner: asyncio.Runner) -> Iterator[MariaDbServer]:
-    """The test server: $PENSTOCK_TEST_MARIADB, else a local one that trusts us, else one of our own."""
-    if found := session_runner.run(find_server()):
-        yield found
+    """The test server: $PENSTOCK_TEST_MARIADB, else one of our own, which flushes nothing."""
+    if named := os.environ.get("PENSTOCK_TEST_MARIADB"):
+        yield from_url(named)
         return
     folder = Path(tempfile.mkdtemp(prefix="penstock-mariadb-"))
+    folder.chmod(0o755)
     own = own_server(folder)
     try:
         yield session_runner.run(own.__aenter__())

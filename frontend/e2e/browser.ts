@@ -69,4 +69,7 @@ export async function violations(page: Page): Promise<string[]> {
 
 /** Nothing on the page is wider than the window. */
 export const overflow = (page: Page) =>
-  page.evaluate(() => Math.max(0, document.documentElement.scrollWidth - window.innerWidth));
+  page.evaluate(async () => {
+    await document.fonts.ready; // words are as wide as they will be
+    return Math.max(0, document.documentElement.scrollWidth - window.innerWidth);
+  });

@@ -51,7 +51,7 @@ test("filed in the browser, approved in another, live in both", async () => {
   await page.getByRole("option", { name: "Shop" }).click();
   await page.getByRole("checkbox", { name: /Development/ }).check();
   await page.getByRole("checkbox", { name: /^shop_staging_eu/ }).check();
-  await page.getByRole("complementary", { name: "Chosen databases" }).getByText("2 chosen").waitFor();
+  await page.getByRole("complementary", { name: "Chosen databases" }).getByText("3 chosen").waitFor();
   expect(await violations(page)).toEqual([]);
   await page.getByRole("button", { name: "Next" }).click();
 
@@ -120,7 +120,7 @@ test("a failure shows its line in the SQL; fixed, retried, applied", async () =>
   await page.locator(".cm-note").getByText('relation "note" does not exist').waitFor();
   expect(await violations(page)).toEqual([]);
 
-  await page.getByRole("button", { name: "Edit SQL" }).click();
+  await page.getByRole("button", { name: "Edit SQL", exact: true }).click();
   const editor = page.getByRole("dialog").getByRole("textbox", { name: "SQL" });
   await editor.click();
   await page.keyboard.press("Control+a");
@@ -133,6 +133,29 @@ test("a failure shows its line in the SQL; fixed, retried, applied", async () =>
     .getByRole("button", { name: "Retry 1 failed" })
     .click();
   await stage(page, "dev").getByText("Succeeded").waitFor();
+});
+
+test("the one database that differs gets SQL of its own", async () => {
+  const statement = "ALTER TABLE orders ADD COLUMN customer_id int;";
+  const issue = await file("Customers of orders", statement, ["shop_dev", "stock_dev"]);
+  await open(ana, issue, "Customers of orders");
+  const { page } = ana;
+  const tasks = page.getByRole("region", { name: "Tasks in dev" });
+  await tasks.getByRole("heading", { name: "shop_dev" }).waitFor();
+  await stage(page, "dev").getByText("Failed", { exact: true }).waitFor();
+  await tasks.getByRole("button", { name: "Edit SQL for this database…" }).click();
+  const dialog = page.getByRole("dialog", { name: "Edit the SQL for shop_dev alone" });
+  await dialog.getByText("Approvals of dev given so far become stale.").waitFor();
+  await dialog.getByRole("textbox", { name: "SQL" }).click();
+  await page.keyboard.press("Control+a");
+  await page.keyboard.type("COMMENT ON COLUMN orders.customer_id IS 'Whose';");
+  expect(await violations(page)).toEqual([]);
+  await dialog.getByRole("button", { name: "Save for shop_dev" }).click();
+  await dialog.waitFor({ state: "detached" });
+  await page.getByText("gave pg-dev/shop_dev SQL of its own").waitFor();
+  await tasks.getByRole("button", { name: "Retry", exact: true }).click();
+  await stage(page, "dev").getByText("Succeeded").waitFor();
+  await page.getByRole("heading", { name: "SQL of shop_dev in dev" }).waitFor();
 });
 
 test("what changed since it was seen cannot be approved unseen", async () => {

@@ -1,23 +1,23 @@
-/** A whole Penstock for the tests: a target PostgreSQL, the server from this checkout, and what the browser needs to know. */
+/** A whole Penstock for the tests: a PostgreSQL and a MariaDB to change, the server from this checkout, and what the browser needs to know. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
-import { ADMIN, DATABASES, PASSWORD, seed } from "./seed";
+import { ADMIN, DATABASES, PASSWORD, type Servers, seed } from "./seed";
 
 const ROOT = resolve(import.meta.dirname, "../..");
 const PYTHON = process.env.PENSTOCK_PYTHON ?? join(ROOT, ".venv/bin/python");
 
 export type Installation = {
   url: string;
-  target: string;
+  servers: Servers;
   databases: Record<string, number>;
   stop: () => Promise<void>;
 };
 
-/** Starts a program and waits for the line that is an address; what it says on the way is kept for the error. */
-function start(
+/** Starts a Python program and waits for the line that says it is ready; what it says on the way is kept for the error. */
+export function start(
   args: string[],
   env: Record<string, string>,
   pattern: RegExp,
@@ -42,9 +42,9 @@ function start(
 }
 
 /** Ends a program: by closing its input, and by a signal where it does not listen to that. */
-function end(child: ChildProcess, signal?: NodeJS.Signals): Promise<void> {
+export function end(child: ChildProcess, signal?: NodeJS.Signals): Promise<void> {
   return new Promise((done) => {
-    if (child.exitCode !== null) return done();
+    if (child.exitCode !== null || child.signalCode !== null) return done();
     child.removeAllListeners("exit");
     child.on("exit", () => done());
     child.stdin?.end();
@@ -55,31 +55,39 @@ function end(child: ChildProcess, signal?: NodeJS.Signals): Promise<void> {
 export async function install(): Promise<Installation> {
   const folder = await mkdtemp(join(tmpdir(), "penstock-e2e-"));
   await chmod(folder, 0o755);
-  const target = await start(
-    [join(import.meta.dirname, "target.py"), join(folder, "target"), ...DATABASES],
-    {},
-    /^postgres\S+/,
-  );
-  const server = await start(
-    [
-      join(ROOT, ".venv/bin/penstock"),
-      "serve",
-      "--port",
-      "0",
-      "--data-dir",
-      join(folder, "data"),
-      "--no-demo",
-    ],
-    { PENSTOCK_ADMIN_EMAIL: ADMIN, PENSTOCK_ADMIN_PASSWORD: PASSWORD },
-    /^http:\/\/\S+/,
-  );
+  const running: [ChildProcess, NodeJS.Signals?][] = [];
   const stop = async () => {
-    await end(server.process, "SIGTERM");
-    await end(target.process);
+    for (const [child, signal] of running.reverse()) await end(child, signal);
     await rm(folder, { recursive: true, force: true });
   };
   try {
-    return { url: server.line, target: target.line, databases: await seed(server.line, target.line), stop };
+    const target = await start(
+      [
+        join(import.meta.dirname, "target.py"),
+        join(folder, "target"),
+        ...DATABASES.map((d) => `${d.server}/${d.name}`),
+      ],
+      { PYTHONPATH: [process.env.PYTHONPATH, ROOT].filter(Boolean).join(":") },
+      /^postgres\S+ mysql\S+/,
+    );
+    running.push([target.process]);
+    const server = await start(
+      [
+        join(ROOT, ".venv/bin/penstock"),
+        "serve",
+        "--port",
+        "0",
+        "--data-dir",
+        join(folder, "data"),
+        "--no-demo",
+      ],
+      { PENSTOCK_ADMIN_EMAIL: ADMIN, PENSTOCK_ADMIN_PASSWORD: PASSWORD },
+      /^http:\/\/\S+/,
+    );
+    running.push([server.process, "SIGTERM"]);
+    const [postgres = "", mariadb = ""] = target.line.split(" ");
+    const servers = { postgres, mariadb };
+    return { url: server.line, servers, databases: await seed(server.line, servers), stop };
   } catch (error) {
     await stop();
     throw error;

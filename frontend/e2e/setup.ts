@@ -1,10 +1,11 @@
 import type { TestProject } from "vitest/node";
 import { install } from "./installation";
+import type { Servers } from "./seed";
 
 declare module "vitest" {
   export interface ProvidedContext {
     url: string;
-    target: string;
+    servers: Servers;
     databases: Record<string, number>;
   }
 }
@@ -13,7 +14,7 @@ declare module "vitest" {
 export default async function setup(project: TestProject) {
   const installation = await install();
   project.provide("url", installation.url);
-  project.provide("target", installation.target);
+  project.provide("servers", installation.servers);
   project.provide("databases", installation.databases);
   return installation.stop;
 }

@@ -10,12 +10,17 @@
 
 import { Route as rootRouteImport } from './routes/__root'
 import { Route as AppRouteImport } from './routes/_app'
+import { Route as DeviceRouteImport } from './routes/device'
 import { Route as LoginRouteImport } from './routes/login'
 import { Route as AppIndexRouteImport } from './routes/_app.index'
 import { Route as AppAuditRouteImport } from './routes/_app.audit'
+import { Route as AppBoardRouteImport } from './routes/_app.board'
+import { Route as AppChecksRouteImport } from './routes/_app.checks'
+import { Route as AppSchedulesRouteImport } from './routes/_app.schedules'
 import { Route as AppSettingsRouteImport } from './routes/_app.settings'
 import { Route as AppDatabasesIndexRouteImport } from './routes/_app.databases.index'
 import { Route as AppDatabasesDatabaseIdRouteImport } from './routes/_app.databases.$databaseId'
+import { Route as AppDatabasesGroupsRouteImport } from './routes/_app.databases.groups'
 import { Route as AppInstancesIndexRouteImport } from './routes/_app.instances.index'
 import { Route as AppInstancesSlugRouteImport } from './routes/_app.instances.$slug'
 import { Route as AppIssuesIndexRouteImport } from './routes/_app.issues.index'
@@ -24,7 +29,11 @@ import { Route as AppIssuesNewRouteImport } from './routes/_app.issues.new'
 import { Route as AppPipelinesPipelineIdRouteImport } from './routes/_app.pipelines.$pipelineId'
 import { Route as AppSettingsIndexRouteImport } from './routes/_app.settings.index'
 import { Route as AppSettingsEnvironmentsRouteImport } from './routes/_app.settings.environments'
+import { Route as AppSettingsFreezesRouteImport } from './routes/_app.settings.freezes'
+import { Route as AppSettingsGroupsRouteImport } from './routes/_app.settings.groups'
+import { Route as AppSettingsPluginsRouteImport } from './routes/_app.settings.plugins'
 import { Route as AppSettingsProjectsRouteImport } from './routes/_app.settings.projects'
+import { Route as AppSettingsRepositoriesRouteImport } from './routes/_app.settings.repositories'
 import { Route as AppSettingsServiceAccountsRouteImport } from './routes/_app.settings.service-accounts'
 import { Route as AppSettingsTiersRouteImport } from './routes/_app.settings.tiers'
 import { Route as AppSettingsTokensRouteImport } from './routes/_app.settings.tokens'
@@ -32,6 +41,11 @@ import { Route as AppSettingsUsersRouteImport } from './routes/_app.settings.use
 
 const AppRoute = AppRouteImport.update({
   id: '/_app',
+  getParentRoute: () => rootRouteImport,
+} as any)
+const DeviceRoute = DeviceRouteImport.update({
+  id: '/device',
+  path: '/device',
   getParentRoute: () => rootRouteImport,
 } as any)
 const LoginRoute = LoginRouteImport.update({
@@ -49,6 +63,21 @@ const AppAuditRoute = AppAuditRouteImport.update({
   path: '/audit',
   getParentRoute: () => AppRoute,
 } as any)
+const AppBoardRoute = AppBoardRouteImport.update({
+  id: '/board',
+  path: '/board',
+  getParentRoute: () => AppRoute,
+} as any)
+const AppChecksRoute = AppChecksRouteImport.update({
+  id: '/checks',
+  path: '/checks',
+  getParentRoute: () => AppRoute,
+} as any)
+const AppSchedulesRoute = AppSchedulesRouteImport.update({
+  id: '/schedules',
+  path: '/schedules',
+  getParentRoute: () => AppRoute,
+} as any)
 const AppSettingsRoute = AppSettingsRouteImport.update({
   id: '/settings',
   path: '/settings',
@@ -62,6 +91,11 @@ const AppDatabasesIndexRoute = AppDatabasesIndexRouteImport.update({
 const AppDatabasesDatabaseIdRoute = AppDatabasesDatabaseIdRouteImport.update({
   id: '/databases/$databaseId',
   path: '/databases/$databaseId',
+  getParentRoute: () => AppRoute,
+} as any)
+const AppDatabasesGroupsRoute = AppDatabasesGroupsRouteImport.update({
+  id: '/databases/groups',
+  path: '/databases/groups',
   getParentRoute: () => AppRoute,
 } as any)
 const AppInstancesIndexRoute = AppInstancesIndexRouteImport.update({
@@ -104,9 +138,29 @@ const AppSettingsEnvironmentsRoute = AppSettingsEnvironmentsRouteImport.update({
   path: '/environments',
   getParentRoute: () => AppSettingsRoute,
 } as any)
+const AppSettingsFreezesRoute = AppSettingsFreezesRouteImport.update({
+  id: '/freezes',
+  path: '/freezes',
+  getParentRoute: () => AppSettingsRoute,
+} as any)
+const AppSettingsGroupsRoute = AppSettingsGroupsRouteImport.update({
+  id: '/groups',
+  path: '/groups',
+  getParentRoute: () => AppSettingsRoute,
+} as any)
+const AppSettingsPluginsRoute = AppSettingsPluginsRouteImport.update({
+  id: '/plugins',
+  path: '/plugins',
+  getParentRoute: () => AppSettingsRoute,
+} as any)
 const AppSettingsProjectsRoute = AppSettingsProjectsRouteImport.update({
   id: '/projects',
   path: '/projects',
+  getParentRoute: () => AppSettingsRoute,
+} as any)
+const AppSettingsRepositoriesRoute = AppSettingsRepositoriesRouteImport.update({
+  id: '/repositories',
+  path: '/repositories',
   getParentRoute: () => AppSettingsRoute,
 } as any)
 const AppSettingsServiceAccountsRoute =
@@ -133,16 +187,25 @@ const AppSettingsUsersRoute = AppSettingsUsersRouteImport.update({
 
 export interface FileRoutesByFullPath {
   '/': typeof AppIndexRoute
+  '/device': typeof DeviceRoute
   '/login': typeof LoginRoute
   '/audit': typeof AppAuditRoute
+  '/board': typeof AppBoardRoute
+  '/checks': typeof AppChecksRoute
+  '/schedules': typeof AppSchedulesRoute
   '/settings': typeof AppSettingsRouteWithChildren
   '/databases/$databaseId': typeof AppDatabasesDatabaseIdRoute
+  '/databases/groups': typeof AppDatabasesGroupsRoute
   '/instances/$slug': typeof AppInstancesSlugRoute
   '/issues/$issueId': typeof AppIssuesIssueIdRoute
   '/issues/new': typeof AppIssuesNewRoute
   '/pipelines/$pipelineId': typeof AppPipelinesPipelineIdRoute
   '/settings/environments': typeof AppSettingsEnvironmentsRoute
+  '/settings/freezes': typeof AppSettingsFreezesRoute
+  '/settings/groups': typeof AppSettingsGroupsRoute
+  '/settings/plugins': typeof AppSettingsPluginsRoute
   '/settings/projects': typeof AppSettingsProjectsRoute
+  '/settings/repositories': typeof AppSettingsRepositoriesRoute
   '/settings/service-accounts': typeof AppSettingsServiceAccountsRoute
   '/settings/tiers': typeof AppSettingsTiersRoute
   '/settings/tokens': typeof AppSettingsTokensRoute
@@ -153,16 +216,25 @@ export interface FileRoutesByFullPath {
   '/settings/': typeof AppSettingsIndexRoute
 }
 export interface FileRoutesByTo {
+  '/device': typeof DeviceRoute
   '/login': typeof LoginRoute
   '/audit': typeof AppAuditRoute
+  '/board': typeof AppBoardRoute
+  '/checks': typeof AppChecksRoute
+  '/schedules': typeof AppSchedulesRoute
   '/': typeof AppIndexRoute
   '/databases/$databaseId': typeof AppDatabasesDatabaseIdRoute
+  '/databases/groups': typeof AppDatabasesGroupsRoute
   '/instances/$slug': typeof AppInstancesSlugRoute
   '/issues/$issueId': typeof AppIssuesIssueIdRoute
   '/issues/new': typeof AppIssuesNewRoute
   '/pipelines/$pipelineId': typeof AppPipelinesPipelineIdRoute
   '/settings/environments': typeof AppSettingsEnvironmentsRoute
+  '/settings/freezes': typeof AppSettingsFreezesRoute
+  '/settings/groups': typeof AppSettingsGroupsRoute
+  '/settings/plugins': typeof AppSettingsPluginsRoute
   '/settings/projects': typeof AppSettingsProjectsRoute
+  '/settings/repositories': typeof AppSettingsRepositoriesRoute
   '/settings/service-accounts': typeof AppSettingsServiceAccountsRoute
   '/settings/tiers': typeof AppSettingsTiersRoute
   '/settings/tokens': typeof AppSettingsTokensRoute
@@ -175,17 +247,26 @@ export interface FileRoutesByTo {
 export interface FileRoutesById {
   __root__: typeof rootRouteImport
   '/_app': typeof AppRouteWithChildren
+  '/device': typeof DeviceRoute
   '/login': typeof LoginRoute
   '/_app/audit': typeof AppAuditRoute
+  '/_app/board': typeof AppBoardRoute
+  '/_app/checks': typeof AppChecksRoute
+  '/_app/schedules': typeof AppSchedulesRoute
   '/_app/settings': typeof AppSettingsRouteWithChildren
   '/_app/': typeof AppIndexRoute
   '/_app/databases/$databaseId': typeof AppDatabasesDatabaseIdRoute
+  '/_app/databases/groups': typeof AppDatabasesGroupsRoute
   '/_app/instances/$slug': typeof AppInstancesSlugRoute
   '/_app/issues/$issueId': typeof AppIssuesIssueIdRoute
   '/_app/issues/new': typeof AppIssuesNewRoute
   '/_app/pipelines/$pipelineId': typeof AppPipelinesPipelineIdRoute
   '/_app/settings/environments': typeof AppSettingsEnvironmentsRoute
+  '/_app/settings/freezes': typeof AppSettingsFreezesRoute
+  '/_app/settings/groups': typeof AppSettingsGroupsRoute
+  '/_app/settings/plugins': typeof AppSettingsPluginsRoute
   '/_app/settings/projects': typeof AppSettingsProjectsRoute
+  '/_app/settings/repositories': typeof AppSettingsRepositoriesRoute
   '/_app/settings/service-accounts': typeof AppSettingsServiceAccountsRoute
   '/_app/settings/tiers': typeof AppSettingsTiersRoute
   '/_app/settings/tokens': typeof AppSettingsTokensRoute
@@ -199,16 +280,25 @@ export interface FileRouteTypes {
   fileRoutesByFullPath: FileRoutesByFullPath
   fullPaths:
     | '/'
+    | '/device'
     | '/login'
     | '/audit'
+    | '/board'
+    | '/checks'
+    | '/schedules'
     | '/settings'
     | '/databases/$databaseId'
+    | '/databases/groups'
     | '/instances/$slug'
     | '/issues/$issueId'
     | '/issues/new'
     | '/pipelines/$pipelineId'
     | '/settings/environments'
+    | '/settings/freezes'
+    | '/settings/groups'
+    | '/settings/plugins'
     | '/settings/projects'
+    | '/settings/repositories'
     | '/settings/service-accounts'
     | '/settings/tiers'
     | '/settings/tokens'
@@ -219,16 +309,25 @@ export interface FileRouteTypes {
     | '/settings/'
   fileRoutesByTo: FileRoutesByTo
   to:
+    | '/device'
     | '/login'
     | '/audit'
+    | '/board'
+    | '/checks'
+    | '/schedules'
     | '/'
     | '/databases/$databaseId'
+    | '/databases/groups'
     | '/instances/$slug'
     | '/issues/$issueId'
     | '/issues/new'
     | '/pipelines/$pipelineId'
     | '/settings/environments'
+    | '/settings/freezes'
+    | '/settings/groups'
+    | '/settings/plugins'
     | '/settings/projects'
+    | '/settings/repositories'
     | '/settings/service-accounts'
     | '/settings/tiers'
     | '/settings/tokens'
@@ -240,17 +339,26 @@ export interface FileRouteTypes {
   id:
     | '__root__'
     | '/_app'
+    | '/device'
     | '/login'
     | '/_app/audit'
+    | '/_app/board'
+    | '/_app/checks'
+    | '/_app/schedules'
     | '/_app/settings'
     | '/_app/'
     | '/_app/databases/$databaseId'
+    | '/_app/databases/groups'
     | '/_app/instances/$slug'
     | '/_app/issues/$issueId'
     | '/_app/issues/new'
     | '/_app/pipelines/$pipelineId'
     | '/_app/settings/environments'
+    | '/_app/settings/freezes'
+    | '/_app/settings/groups'
+    | '/_app/settings/plugins'
     | '/_app/settings/projects'
+    | '/_app/settings/repositories'
     | '/_app/settings/service-accounts'
     | '/_app/settings/tiers'
     | '/_app/settings/tokens'
@@ -263,6 +371,7 @@ export interface FileRouteTypes {
 }
 export interface RootRouteChildren {
   AppRoute: typeof AppRouteWithChildren
+  DeviceRoute: typeof DeviceRoute
   LoginRoute: typeof LoginRoute
 }
 
@@ -273,6 +382,13 @@ declare module '@tanstack/react-router' {
       path: ''
       fullPath: '/'
       preLoaderRoute: typeof AppRouteImport
+      parentRoute: typeof rootRouteImport
+    }
+    '/device': {
+      id: '/device'
+      path: '/device'
+      fullPath: '/device'
+      preLoaderRoute: typeof DeviceRouteImport
       parentRoute: typeof rootRouteImport
     }
     '/login': {
@@ -296,6 +412,27 @@ declare module '@tanstack/react-router' {
       preLoaderRoute: typeof AppAuditRouteImport
       parentRoute: typeof AppRoute
     }
+    '/_app/board': {
+      id: '/_app/board'
+      path: '/board'
+      fullPath: '/board'
+      preLoaderRoute: typeof AppBoardRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/checks': {
+      id: '/_app/checks'
+      path: '/checks'
+      fullPath: '/checks'
+      preLoaderRoute: typeof AppChecksRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/schedules': {
+      id: '/_app/schedules'
+      path: '/schedules'
+      fullPath: '/schedules'
+      preLoaderRoute: typeof AppSchedulesRouteImport
+      parentRoute: typeof AppRoute
+    }
     '/_app/settings': {
       id: '/_app/settings'
       path: '/settings'
@@ -315,6 +452,13 @@ declare module '@tanstack/react-router' {
       path: '/databases/$databaseId'
       fullPath: '/databases/$databaseId'
       preLoaderRoute: typeof AppDatabasesDatabaseIdRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/databases/groups': {
+      id: '/_app/databases/groups'
+      path: '/databases/groups'
+      fullPath: '/databases/groups'
+      preLoaderRoute: typeof AppDatabasesGroupsRouteImport
       parentRoute: typeof AppRoute
     }
     '/_app/instances/': {
@@ -373,11 +517,39 @@ declare module '@tanstack/react-router' {
       preLoaderRoute: typeof AppSettingsEnvironmentsRouteImport
       parentRoute: typeof AppSettingsRoute
     }
+    '/_app/settings/freezes': {
+      id: '/_app/settings/freezes'
+      path: '/freezes'
+      fullPath: '/settings/freezes'
+      preLoaderRoute: typeof AppSettingsFreezesRouteImport
+      parentRoute: typeof AppSettingsRoute
+    }
+    '/_app/settings/groups': {
+      id: '/_app/settings/groups'
+      path: '/groups'
+      fullPath: '/settings/groups'
+      preLoaderRoute: typeof AppSettingsGroupsRouteImport
+      parentRoute: typeof AppSettingsRoute
+    }
+    '/_app/settings/plugins': {
+      id: '/_app/settings/plugins'
+      path: '/plugins'
+      fullPath: '/settings/plugins'
+      preLoaderRoute: typeof AppSettingsPluginsRouteImport
+      parentRoute: typeof AppSettingsRoute
+    }
     '/_app/settings/projects': {
       id: '/_app/settings/projects'
       path: '/projects'
       fullPath: '/settings/projects'
       preLoaderRoute: typeof AppSettingsProjectsRouteImport
+      parentRoute: typeof AppSettingsRoute
+    }
+    '/_app/settings/repositories': {
+      id: '/_app/settings/repositories'
+      path: '/repositories'
+      fullPath: '/settings/repositories'
+      preLoaderRoute: typeof AppSettingsRepositoriesRouteImport
       parentRoute: typeof AppSettingsRoute
     }
     '/_app/settings/service-accounts': {
@@ -413,7 +585,11 @@ declare module '@tanstack/react-router' {
 
 interface AppSettingsRouteChildren {
   AppSettingsEnvironmentsRoute: typeof AppSettingsEnvironmentsRoute
+  AppSettingsFreezesRoute: typeof AppSettingsFreezesRoute
+  AppSettingsGroupsRoute: typeof AppSettingsGroupsRoute
+  AppSettingsPluginsRoute: typeof AppSettingsPluginsRoute
   AppSettingsProjectsRoute: typeof AppSettingsProjectsRoute
+  AppSettingsRepositoriesRoute: typeof AppSettingsRepositoriesRoute
   AppSettingsServiceAccountsRoute: typeof AppSettingsServiceAccountsRoute
   AppSettingsTiersRoute: typeof AppSettingsTiersRoute
   AppSettingsTokensRoute: typeof AppSettingsTokensRoute
@@ -423,7 +599,11 @@ interface AppSettingsRouteChildren {
 
 const AppSettingsRouteChildren: AppSettingsRouteChildren = {
   AppSettingsEnvironmentsRoute: AppSettingsEnvironmentsRoute,
+  AppSettingsFreezesRoute: AppSettingsFreezesRoute,
+  AppSettingsGroupsRoute: AppSettingsGroupsRoute,
+  AppSettingsPluginsRoute: AppSettingsPluginsRoute,
   AppSettingsProjectsRoute: AppSettingsProjectsRoute,
+  AppSettingsRepositoriesRoute: AppSettingsRepositoriesRoute,
   AppSettingsServiceAccountsRoute: AppSettingsServiceAccountsRoute,
   AppSettingsTiersRoute: AppSettingsTiersRoute,
   AppSettingsTokensRoute: AppSettingsTokensRoute,
@@ -437,9 +617,13 @@ const AppSettingsRouteWithChildren = AppSettingsRoute._addFileChildren(
 
 interface AppRouteChildren {
   AppAuditRoute: typeof AppAuditRoute
+  AppBoardRoute: typeof AppBoardRoute
+  AppChecksRoute: typeof AppChecksRoute
+  AppSchedulesRoute: typeof AppSchedulesRoute
   AppSettingsRoute: typeof AppSettingsRouteWithChildren
   AppIndexRoute: typeof AppIndexRoute
   AppDatabasesDatabaseIdRoute: typeof AppDatabasesDatabaseIdRoute
+  AppDatabasesGroupsRoute: typeof AppDatabasesGroupsRoute
   AppInstancesSlugRoute: typeof AppInstancesSlugRoute
   AppIssuesIssueIdRoute: typeof AppIssuesIssueIdRoute
   AppIssuesNewRoute: typeof AppIssuesNewRoute
@@ -451,9 +635,13 @@ interface AppRouteChildren {
 
 const AppRouteChildren: AppRouteChildren = {
   AppAuditRoute: AppAuditRoute,
+  AppBoardRoute: AppBoardRoute,
+  AppChecksRoute: AppChecksRoute,
+  AppSchedulesRoute: AppSchedulesRoute,
   AppSettingsRoute: AppSettingsRouteWithChildren,
   AppIndexRoute: AppIndexRoute,
   AppDatabasesDatabaseIdRoute: AppDatabasesDatabaseIdRoute,
+  AppDatabasesGroupsRoute: AppDatabasesGroupsRoute,
   AppInstancesSlugRoute: AppInstancesSlugRoute,
   AppIssuesIssueIdRoute: AppIssuesIssueIdRoute,
   AppIssuesNewRoute: AppIssuesNewRoute,
@@ -467,6 +655,7 @@ const AppRouteWithChildren = AppRoute._addFileChildren(AppRouteChildren)
 
 const rootRouteChildren: RootRouteChildren = {
   AppRoute: AppRouteWithChildren,
+  DeviceRoute: DeviceRoute,
   LoginRoute: LoginRoute,
 }
 export const routeTree = rootRouteImport

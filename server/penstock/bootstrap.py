@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
+import os
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -12,18 +13,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from penstock.domain.errors import PenstockError
 from penstock.embedded import EmbeddedPostgres
+from penstock.embedded.binaries import clients
+from penstock.embedded.running import running_url
 from penstock.engines.registry import engine_for
+from penstock.plugins.registry import hosts, senders
+from penstock.runtime.dispatcher import Dispatcher
 from penstock.runtime.supervisor import RunnerSettings, Supervisor
-from penstock.services import first_start
+from penstock.services import backups, first_start
+from penstock.services.backups import Manifest, Reconciled, Reconciliation
 from penstock.services.container import Services
-from penstock.services.secrets import Keyring
+from penstock.services.doctor import Check, Doctor
+from penstock.services.pull_requests import PullRequests
+from penstock.services.secrets import ENVIRONMENT_KEY, FILE_NAME, Keyring
 from penstock.services.sessions import SessionPolicy
 from penstock.services.sync_pipelines import file_sync_pipeline
+from penstock.services.targets import Targets
 from penstock.settings import Settings
 from penstock.store import migrate
-from penstock.store.database import Database, asyncpg_url
+from penstock.store.database import STALLED_SECONDS, TROUBLE, Database, asyncpg_url
+from penstock.store.migrate import SchemaIsNewer
 from penstock.web import openapi, serving
 from penstock.web.app import create_app
 from penstock.web.settings import WebSettings
@@ -37,6 +49,12 @@ class NotMigrated(PenstockError):
     """The metadata database is not of this version."""
 
     code = "not_migrated"
+
+
+class NotRunning(PenstockError):
+    """The embedded database is stopped."""
+
+    code = "not_running"
 
 
 class AddressTaken(PenstockError):
@@ -88,6 +106,27 @@ def build_services(settings: Settings, database: Database) -> Services:
         file_sync=file_sync_pipeline,
         session_policy=SessionPolicy(idle=dt.timedelta(hours=settings.session_hours)),
         statement_limit=settings.max_statement_bytes,
+        private_plugins=settings.private_plugins,
+    )
+
+
+def dispatcher(settings: Settings, database: Database, services: Services) -> Dispatcher:
+    """What tells plugins of events."""
+    told = senders(private=settings.private_plugins)
+    return Dispatcher(database, told, services.plugins.open, settings.public_url)
+
+
+def pull_requests(settings: Settings, database: Database, services: Services) -> PullRequests:
+    """What looks at the pull requests of Git hosts."""
+    return PullRequests(
+        database,
+        services.repositories,
+        services.releases,
+        services.issues,
+        services.targets,
+        engine_for,
+        hosts(private=settings.private_plugins),
+        settings.public_url,
     )
 
 
@@ -100,6 +139,79 @@ def built_interface() -> Path | None:
     return None
 
 
+async def examine(settings: Settings) -> list[Check]:
+    """Look an installation over, as it is right now: nothing is started, made or changed."""
+    try:
+        url = settings.database_url or running_url(settings.data_dir / METADATA_DIR)
+    except PermissionError as error:
+        todo = "Run this as the account that runs penstock serve."
+        return [Check("metadata database", "error", f"Its password cannot be read: {error}", todo)]
+    if url is None:
+        todo = f"Start penstock serve, or set PENSTOCK_DATABASE_URL; looked in {settings.data_dir}."
+        return [Check("metadata database", "error", "No embedded database runs here.", todo)]
+    try:
+        missing = await migrate.check(url)
+    except SchemaIsNewer as error:
+        return [Check("metadata database", "error", error.message, "Run the newer version of Penstock.")]
+    except (*TROUBLE, SQLAlchemyError) as error:
+        message = f"It does not answer: {type(error).__name__}."
+        return [Check("metadata database", "error", message, "Start it, or mend PENSTOCK_DATABASE_URL.")]
+    if missing:
+        message = f"Its schema lacks {', '.join(missing)}."
+        return [Check("metadata database", "error", message, "Run penstock db upgrade, or restart penstock serve.")]
+    version = Check("metadata database", "ok", f"Its schema is at {migrate.revisions()[-1]}, as this version wants it.")
+    has_key = bool(os.environ.get(ENVIRONMENT_KEY)) or (settings.data_dir / FILE_NAME).exists()
+    targets = Targets(Keyring.load(settings.data_dir)) if has_key else None
+    async with _database(url, settings) as database:
+        doctor = Doctor(database, targets, engine_for, lease_seconds=settings.lease_seconds)
+        return [version, *await doctor.examine()]
+
+
+async def back_up(settings: Settings, file: Path) -> Manifest:
+    """Write a backup of an installation, whether it runs or not.
+
+    Raises:
+        NotRunning: its embedded database is stopped.
+        BadBackup, DumpFailed: see `penstock.services.backups.make`.
+    """
+    url = settings.database_url or running_url(settings.data_dir / METADATA_DIR)
+    if url is None:
+        raise NotRunning(f"No embedded database runs in {settings.data_dir}: start penstock serve, then back up.")
+    return await backups.make(asyncpg_url(url), file, Keyring.load(settings.data_dir).ids, clients())
+
+
+async def bring_back(settings: Settings, file: Path, say: Say) -> tuple[Manifest, list[str]]:
+    """Fill an empty installation from a backup; everything is stopped until `reconcile`.
+
+    Returns:
+        what the backup says of itself, and the ids of master keys that it needs and that are not at hand.
+
+    Raises:
+        AlreadyRunning: another process uses the data directory.
+        BadBackup, DumpFailed: see `penstock.services.backups.restore`.
+    """
+    backups.describe(file)
+    async with metadata_database(settings, say) as url:
+        say("Reading the backup")
+        manifest = await backups.restore(url, file, clients())
+    return manifest, sorted(set(manifest.keys) - set(Keyring.load(settings.data_dir).ids))
+
+
+async def reconcile(settings: Settings, *, anyway: bool) -> Reconciled:
+    """Read every ledger after a restore, and lift its stop if they agree with what was restored.
+
+    Raises:
+        NotRunning: its embedded database is stopped.
+    """
+    url = settings.database_url or running_url(settings.data_dir / METADATA_DIR)
+    if url is None:
+        raise NotRunning(f"No embedded database runs in {settings.data_dir}: start penstock serve first.")
+    async with _database(url, settings) as database:
+        targets = Targets(Keyring.load(settings.data_dir))
+        doctor = Doctor(database, targets, engine_for, lease_seconds=settings.lease_seconds)
+        return await Reconciliation(database, doctor).run(anyway=anyway)
+
+
 def _runner_settings(settings: Settings) -> RunnerSettings:
     return RunnerSettings(
         concurrency=settings.runner_concurrency,
@@ -110,7 +222,8 @@ def _runner_settings(settings: Settings) -> RunnerSettings:
 
 @asynccontextmanager
 async def _database(url: str, settings: Settings) -> AsyncIterator[Database]:
-    database = Database(url, pool_size=settings.database_pool_size)
+    stalled = min(STALLED_SECONDS, settings.lease_seconds / 3)
+    database = Database(url, pool_size=settings.database_pool_size, stalled_seconds=stalled)
     try:
         yield database
     finally:
@@ -148,6 +261,9 @@ async def serve(
                 engine_for,
                 deployment,
                 _runner_settings(settings) if runner else None,
+                dispatcher(settings, database, services),
+                pull_requests=pull_requests(settings, database, services),
+                lease_seconds=settings.lease_seconds,
             )
             app = create_app(
                 services,
@@ -206,7 +322,15 @@ async def run_runner(settings: Settings, stopping: asyncio.Event, *, say: Say) -
     async with _database(url, settings) as database:
         deployment = await first_start.ensure(database)
         services = build_services(settings, database)
-        supervisor = Supervisor(database, services.targets, engine_for, deployment, _runner_settings(settings))
+        supervisor = Supervisor(
+            database,
+            services.targets,
+            engine_for,
+            deployment,
+            _runner_settings(settings),
+            dispatcher(settings, database, services),
+            pull_requests=pull_requests(settings, database, services),
+        )
         await supervisor.start()
         say("The runner is ready")
         try:

@@ -81,6 +81,12 @@ class Settings:
     max_statement_bytes: Annotated[int, _said("Size of the largest script that is accepted.", ge=1024)] = (
         10 * 1024 * 1024
     )
+    public_url: Annotated[
+        str | None, _said("Where people reach Penstock, for links in chats and mails: https://penstock.example.com.")
+    ] = None
+    private_plugins: Annotated[
+        bool, _said("Plugins may send to addresses of the inner network, and over plain http.")
+    ] = False
     log_format: Annotated[
         Literal["auto", "console", "json"],
         _said("Log lines for people (console) or machines (json); auto: console on a terminal."),

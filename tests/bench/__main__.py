@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from penstock import logging
-from tests.bench import tasks
+from tests.bench import filing, memory, progress, queue, releases, sql, tasks
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,6 +30,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 _BENCHMARKS: Final[
     dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], None]]]
 ] = {
+    "memory": (memory.ABOUT, memory.options, lambda given: asyncio.run(memory.main(given))),
+    "filing": (filing.ABOUT, filing.options, lambda given: asyncio.run(filing.main(given))),
+    "progress": (progress.ABOUT, progress.options, lambda given: asyncio.run(progress.main(given))),
+    "queue": (queue.ABOUT, queue.options, lambda given: asyncio.run(queue.main(given))),
+    "releases": (releases.ABOUT, releases.options, lambda given: asyncio.run(releases.main(given))),
+    "sql": (sql.ABOUT, sql.options, sql.main),
     "tasks": (tasks.ABOUT, tasks.options, lambda given: asyncio.run(tasks.main(given))),
 }
 

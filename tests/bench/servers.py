@@ -1,20 +1,25 @@
-"""The PostgreSQL server that a benchmark runs on, and many databases on it that are dropped at the end."""
+"""The servers that a benchmark runs on, and many databases on them that are dropped at the end."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
-
-import asyncpg
+from typing import Final
 
 from penstock.embedded import EmbeddedPostgres
 from penstock.store import migrate
 from tests.installation import rows
+from tests.mariadb_server import MariaDbServer, own_server
+from tests.mariadb_server import find_server as find_mariadb
 from tests.postgres_server import PostgresServer, find_server
+
+_AT_ONCE: Final = 4  # databases that are made or dropped
 
 
 @asynccontextmanager
@@ -37,6 +42,20 @@ async def server() -> AsyncIterator[PostgresServer]:
 
 
 @asynccontextmanager
+async def mariadb() -> AsyncIterator[MariaDbServer]:
+    """$PENSTOCK_TEST_MARIADB, else a local one that trusts us, else one of our own, which flushes like a usual one."""
+    if found := await find_mariadb():
+        yield found
+        return
+    root = Path(tempfile.mkdtemp(prefix="penstock-bench-"))
+    try:
+        async with own_server(root, durable=True) as own:
+            yield own
+    finally:
+        shutil.rmtree(root)
+
+
+@asynccontextmanager
 async def databases(on: PostgresServer, count: int, step: Callable[[], None]) -> AsyncIterator[list[str]]:
     """Empty databases.
 
@@ -44,18 +63,49 @@ async def databases(on: PostgresServer, count: int, step: Callable[[], None]) ->
         step: called whenever one was made or dropped.
     """
     made: list[str] = []
-    connection = await asyncpg.connect(on.url())
+
+    async def make() -> None:
+        made.append(await on.create_database(template="template0"))
+        step()
+
+    async def drop(name: str) -> None:
+        await on.drop_database(name)
+        step()
+
+    try:
+        await _a_few_at_once(make for _ in range(count))
+        await on.execute("CHECKPOINT")
+        yield made
+    finally:
+        await _a_few_at_once(partial(drop, name) for name in made)
+
+
+async def _a_few_at_once(works: Iterable[Callable[[], Awaitable[None]]]) -> None:
+    """Making a thousand databases one by one takes minutes."""
+    left = iter(works)
+
+    async def some() -> None:
+        for work in left:
+            await work()
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(_AT_ONCE):
+            group.create_task(some())
+
+
+@asynccontextmanager
+async def mariadb_databases(on: MariaDbServer, count: int, step: Callable[[], None]) -> AsyncIterator[list[str]]:
+    """Empty databases on MariaDB; see `databases`."""
+    made: list[str] = []
     try:
         for _ in range(count):
-            made.append(await on.create_database(template="template0"))
+            made.append(await on.create_database())
             step()
-        await connection.execute("CHECKPOINT")
         yield made
     finally:
         for name in made:
             await on.drop_database(name)
             step()
-        await connection.close()
 
 
 @asynccontextmanager
@@ -78,3 +128,10 @@ async def described(on: PostgresServer) -> dict[str, str]:
         " current_setting('shared_buffers') AS shared_buffers",
     )
     return dict(row)
+
+
+async def mariadb_described(on: MariaDbServer) -> dict[str, str]:
+    """What about a MariaDB server decides what can be measured on it."""
+    names = ("version", "innodb_flush_log_at_trx_commit", "sync_binlog", "log_bin", "innodb_buffer_pool_size")
+    [values] = await on.execute("SELECT " + ", ".join(f"@@GLOBAL.{name}" for name in names))
+    return {name: str(value) for name, value in zip(names, values, strict=True)}

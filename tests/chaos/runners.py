@@ -1,4 +1,4 @@
-"""Real runner processes, to be killed; and what they are at when one looks at them."""
+"""Real runner processes, to be killed, and to be stopped for a while."""
 
 from __future__ import annotations
 
@@ -7,108 +7,123 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
-
-import asyncpg
+from typing import Final
 
 import penstock
+from penstock.store.database import TROUBLE
 from tests.builders import World
 from tests.waiting import eventually
 
-MAIN: Final = "from penstock.cli.main import main; main()"
-LEASE_SECONDS: Final = 2.4
-BEAT_SECONDS: Final = 0.6
-
-
-@dataclass(frozen=True)
-class Held:
-    """A task that a runner process has in hand, and how far it is.
-
-    Args:
-        phase: ``claimed``: its session has not begun or has ended; ``script``; ``commit``: COMMIT is being executed.
-    """
-
-    task: int
-    attempt: int
-    pid: int
-    phase: str
+ROOT: Final = Path(__file__).parents[2]
+LEASE_SECONDS: Final = 3.0
+BEATS: Final = 4  # in a lease
 
 
 class Runners:
-    """Keeps some runner processes alive, whatever happens to them."""
+    """Keeps some runner processes alive, whatever happens to them.
 
-    def __init__(self, world: World, directory: Path, environ: Mapping[str, str]) -> None:
+    Args:
+        url: where they find the metadata database.
+        environ: what else they are told.
+        lease: seconds.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        directory: Path,
+        url: str,
+        environ: Mapping[str, str],
+        lease: float = LEASE_SECONDS,
+    ) -> None:
         self.log = directory / "runners.log"
         self._world = world
         self._environ = {
             **{k: v for k, v in os.environ.items() if not k.startswith("PENSTOCK_")},
-            "PYTHONPATH": str(Path(penstock.__file__).parents[1]),
-            "PENSTOCK_DATABASE_URL": world.site.url,
+            "PYTHONPATH": f"{Path(penstock.__file__).parents[1]}:{ROOT}",
+            "PENSTOCK_DATABASE_URL": url,
             "PENSTOCK_DATA_DIR": str(directory),
-            "PENSTOCK_LEASE_SECONDS": str(LEASE_SECONDS),
-            "PENSTOCK_HEARTBEAT_SECONDS": str(BEAT_SECONDS),
+            "PENSTOCK_LEASE_SECONDS": str(lease),
+            "PENSTOCK_HEARTBEAT_SECONDS": str(lease / BEATS),
             "PENSTOCK_LOG_FORMAT": "json",
             "PENSTOCK_RUNNER_CONCURRENCY": "3",
             **environ,
         }
-        self._processes: dict[int, asyncio.subprocess.Process] = {}
-        self._starting: list[asyncio.subprocess.Process] = []
+        self._nursery: asyncio.subprocess.Process | None = None
+        self._asking = asyncio.Lock()
+        self._starting: set[int] = set()
+        self._living: set[int] = set()
+        self._stopped: set[int] = set()
 
     async def start(self) -> int:
         """Start one and wait until it has announced itself; returns its process id."""
-        with self.log.open("ab") as log:
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-c", MAIN, "runner"), env=self._environ, stdout=log, stderr=log
-            )
-        self._starting.append(process)
+        pid = int(await self._ask("start"))
+        self._starting.add(pid)
 
         async def announced() -> bool:
-            assert process.returncode is None, self.log.read_text()[-3000:]
             query = "SELECT 1 FROM runner WHERE pid = :pid AND beat_at > now() - interval '10 s'"
-            return bool(await self._world.sql(query, pid=process.pid))
+            try:
+                return bool(await self._world.sql(query, pid=pid))
+            except TROUBLE:  # the metadata database is away
+                return False
 
-        await eventually(announced, 30, every=0.1, message="the runner announces itself")
-        self._starting.remove(process)
-        self._processes[process.pid] = process
-        return process.pid
+        await eventually(announced, 30, every=0.05, message="the runner announces itself")
+        self._starting.discard(pid)
+        self._living.add(pid)
+        return pid
 
     async def kill(self, pid: int) -> None:
         """kill -9."""
-        process = self._processes.pop(pid)
-        process.send_signal(signal.SIGKILL)
-        await process.wait()
+        self._living.discard(pid)
+        os.kill(pid, signal.SIGKILL)
+        assert int(await self._ask(f"wait {pid}")) == -signal.SIGKILL, "it had ended by itself"
 
-    async def stop(self) -> list[int]:
+    def stop(self, pid: int) -> None:
+        """SIGSTOP: it keeps its connections, and does nothing."""
+        self._living.discard(pid)
+        self._stopped.add(pid)
+        os.kill(pid, signal.SIGSTOP)
+
+    def wake(self, pid: int) -> None:
+        """SIGCONT: it goes on as if nothing had happened."""
+        self._stopped.discard(pid)
+        self._living.add(pid)
+        os.kill(pid, signal.SIGCONT)
+
+    async def end(self) -> list[int]:
         """End all, as one is supposed to; returns their exit codes."""
-        living = [*self._starting, *self._processes.values()]
-        for process in living:
-            process.terminate()
-        return [await p.wait() for p in living]
+        for pid in list(self._stopped):
+            self.wake(pid)
+        pids = sorted(self._starting | self._living)
+        for pid in pids:
+            os.kill(pid, signal.SIGTERM)
+        codes = [int(await self._ask(f"wait {pid}")) for pid in pids]
+        if self._nursery is not None and self._nursery.stdin is not None:
+            self._nursery.stdin.close()
+            await self._nursery.wait()
+        return codes
+
+    @property
+    def count(self) -> int:
+        """How many there are, or will soon be, that are awake."""
+        return len(self._living | self._starting)
 
     @property
     def pids(self) -> list[int]:
         """Those that live and have announced themselves."""
-        return sorted(self._processes)
+        return sorted(self._living)
 
-    async def held(self, server: asyncpg.Connection) -> list[Held]:
-        """What living runners have in hand right now."""
-        tasks = await self._world.sql(
-            "SELECT t.id, t.attempt, r.pid FROM task t JOIN runner r ON r.id = t.runner_id"
-            " WHERE t.status IN ('scheduled', 'running', 'canceling') AND r.pid = ANY(:pids)",
-            pids=self.pids,
-        )
-        sessions: dict[str, Any] = {
-            ":".join(row["application_name"].rsplit(":", 2)[1:]): row
-            for row in await server.fetch(
-                "SELECT application_name, state, query FROM pg_stat_activity WHERE application_name LIKE 'penstock:%'"
-            )
-        }
-        return [Held(t, a, pid, _phase(sessions.get(f"{t}:a{a}"))) for t, a, pid in tasks]
-
-
-def _phase(session: Any) -> str:
-    if session is None or session["state"] == "idle":
-        return "claimed"
-    return "commit" if session["query"] == "COMMIT" and session["state"] == "active" else "script"
+    async def _ask(self, order: str) -> str:
+        async with self._asking:
+            if self._nursery is None:
+                self._nursery = await asyncio.create_subprocess_exec(
+                    *(sys.executable, "-m", "tests.chaos.nursery", str(self.log)),
+                    cwd=ROOT,
+                    env=self._environ,
+                    stdin=asyncio.subprocess.PIPE,
+                    stdout=asyncio.subprocess.PIPE,
+                )
+            assert self._nursery.stdin is not None and self._nursery.stdout is not None
+            self._nursery.stdin.write(f"{order}\n".encode())
+            return (await self._nursery.stdout.readline()).decode()

@@ -126,7 +126,7 @@ def target_url(starting: subprocess.Popen[str], session_runner: asyncio.Runner, 
 async def _prepare(url: str) -> None:
     connection = await asyncpg.connect(url)
     try:
-        await connection.execute("CREATE ROLE penstock_change LOGIN PASSWORD 'of-the-change-login'")
+        await connection.execute("CREATE ROLE penstock_change LOGIN CREATEDB PASSWORD 'of-the-change-login'")
         for environment in ("dev", "staging", "prod"):
             await connection.execute(f"CREATE DATABASE shop_{environment} OWNER penstock_change")
     finally:
@@ -151,6 +151,7 @@ def shell(server: str, target_url: str, roomy_directory: Path) -> tuple[Shell, d
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "HOME": str(roomy_directory),
         "PENSTOCK": server,
+        "PENSTOCK_DATA_DIR": str(roomy_directory / "server"),
         "ADMIN_PASSWORD": ADMIN_PASSWORD,
         "ANA_PASSWORD": "ana-likes-long-passwords",
         "DB_HOST": str(target.hostname),

@@ -1,19 +1,19 @@
-"""What the conformance suite needs of an engine: a target database, requests for it, and a look inside."""
+"""What tests say to an engine: requests for changes, and their application to a target."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Coroutine
+import os
+from collections.abc import Callable, Coroutine
 from hashlib import sha256
-from typing import Any
+from typing import Any, Final
 
-import asyncpg
 import pytest
 
 from penstock.engines.base import ApplyRequest, ApplyResult, Engine, Target
-from penstock.engines.registry import engine_for
 from tests.engines.recorder import Recorder
-from tests.postgres_server import PostgresServer
 
+# Of this process alone: sessions are found by their names, and other tests may be at work on the same server.
+DEPLOYMENT: Final = f"test-{os.getpid()}"
 Apply = Callable[..., Coroutine[Any, Any, ApplyResult]]
 
 
@@ -21,7 +21,7 @@ def change(statement: str | bytes, version: str = "1", **other: Any) -> ApplyReq
     """A request for one change of the project ``shop``."""
     data = statement.encode() if isinstance(statement, str) else statement
     fields: dict[str, Any] = {
-        "deployment": "test",
+        "deployment": DEPLOYMENT,
         "project": "shop",
         "version": version,
         "name": "a change",
@@ -38,19 +38,6 @@ def change(statement: str | bytes, version: str = "1", **other: Any) -> ApplyReq
 
 
 @pytest.fixture
-def engine() -> Engine:
-    """The engine under test."""
-    return engine_for("postgres")
-
-
-@pytest.fixture
-def target(postgres_server: PostgresServer, fresh_database: str) -> Target:
-    """A new, empty database."""
-    server = postgres_server
-    return Target("postgres", server.host, server.port, server.user, server.password, database=fresh_database)
-
-
-@pytest.fixture
 def apply(engine: Engine, target: Target) -> Apply:
     """Apply a change to the target in a session of its own."""
 
@@ -58,19 +45,3 @@ def apply(engine: Engine, target: Target) -> Apply:
         return await engine.apply(target, change(statement, **other), port or Recorder())
 
     return apply_it
-
-
-@pytest.fixture
-async def database(postgres_server: PostgresServer, fresh_database: str) -> AsyncIterator[asyncpg.Connection]:
-    """A plain connection to the target, to look inside and to get in the way."""
-    connection = await asyncpg.connect(postgres_server.url(fresh_database))
-    yield connection
-    await connection.close()
-
-
-@pytest.fixture
-async def bystander(postgres_server: PostgresServer, fresh_database: str) -> AsyncIterator[asyncpg.Connection]:
-    """A second plain connection to the target."""
-    connection = await asyncpg.connect(postgres_server.url(fresh_database))
-    yield connection
-    await connection.close()

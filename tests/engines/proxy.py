@@ -1,4 +1,4 @@
-"""A TCP proxy before a database server that can lose what the server answers to a COMMIT."""
+"""A TCP proxy before a database server that hears what it is asked, and can lose what it answers."""
 
 from __future__ import annotations
 
@@ -11,19 +11,36 @@ Loss = Literal["answer", "request", "silently"]
 
 
 class Proxy:
-    """Forwards bytes until armed; then the next COMMIT loses its answer, or is never forwarded."""
+    """Forwards bytes until armed; then the next COMMIT loses its answer, or is never forwarded.
+
+    Args:
+        commit: the bytes of the request that is meant.
+        heard: everything that was asked, by all connections.
+    """
 
     def __init__(self, host: str, port: int, commit: bytes = b"COMMIT\0") -> None:
         self._upstream = (host, port)
         self._commit = commit
         self._loss: Loss | None = None
+        self._let_through = 0
         self.lost = asyncio.Event()
         self.refusing = False
+        self.heard = bytearray()
+        self._refuse_after_loss = False
         self.port = 0
 
-    def lose(self, what: Loss) -> None:
-        """Lose this of the next COMMIT: the request, its answer, or its answer without closing the connection."""
+    def lose(self, what: Loss, *, after: int = 0) -> None:
+        """Lose this of a COMMIT: the request, its answer, or its answer without closing the connection.
+
+        Args:
+            after: how many are let through before.
+        """
         self._loss = what
+        self._let_through = after
+
+    def refuse_after_loss(self) -> None:
+        """From the next loss on, refuse everybody."""
+        self._refuse_after_loss = True
 
     @contextlib.asynccontextmanager
     async def listening(self) -> AsyncIterator[Proxy]:
@@ -62,10 +79,13 @@ class Proxy:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, cut: asyncio.Event
     ) -> None:
         while data := await _read(reader):
-            if self._loss and self._commit in data:
+            self.heard += data
+            if self._loss and self._commit in data and self._let_through:
+                self._let_through -= 1
+            elif self._loss and self._commit in data:
                 if self._loss == "request":
                     self._loss = None
-                    self.lost.set()
+                    self._lose()
                     return
                 cut.set()
             writer.write(data)
@@ -76,11 +96,15 @@ class Proxy:
         while data := await _read(reader):
             if cut.is_set():
                 silently, self._loss = self._loss == "silently", None
-                self.lost.set()
+                self._lose()
                 if silently:
                     await asyncio.Event().wait()
                 return
             writer.write(data)
+
+    def _lose(self) -> None:
+        self.refusing = self.refusing or self._refuse_after_loss
+        self.lost.set()
 
 
 async def _read(reader: asyncio.StreamReader) -> bytes:

@@ -1,38 +1,40 @@
-"""A running Penstock, and pairs of empty databases to compare."""
+"""A running Penstock, and databases of a history's engine."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
 
 import pytest
 
+from tests.inputs.histories import History
+from tests.inputs.mariadb_twins import MariaDbTwins
+from tests.inputs.postgres_twins import PostgresTwins
+from tests.inputs.twins import Twins
 from tests.installation import Installation, installation
-from tests.postgres_server import PostgresServer
-
-
-@dataclass(frozen=True)
-class Twins:
-    """Two databases that begin alike: one gets its changes from Penstock, the other from ``psql``."""
-
-    by_penstock: str
-    by_psql: str
+from tests.mariadb_server import mariadb_server as mariadb_server
 
 
 @pytest.fixture
-def twins(session_runner: asyncio.Runner, postgres_server: PostgresServer) -> Iterator[Twins]:
-    """Two empty databases, dropped afterwards."""
-    made = [session_runner.run(postgres_server.create_database()) for _ in range(2)]
-    yield Twins(*made)
-    for name in made:
-        session_runner.run(postgres_server.drop_database(name))
+def twins(history: History, request: pytest.FixtureRequest) -> Twins:
+    """Databases and programs of the engine that the history is for."""
+    if history.engine == "postgres":
+        return PostgresTwins(request.getfixturevalue("postgres_server"))
+    return MariaDbTwins(request.getfixturevalue("mariadb_server"))
 
 
 @pytest.fixture
-async def penstock(twins: Twins, metadata_url: str, postgres_server: PostgresServer) -> AsyncIterator[Installation]:
-    """A running Penstock whose project has the first twin; it stops before the databases go."""
+def database(session_runner: asyncio.Runner, twins: Twins) -> Iterator[str]:
+    """An empty database, dropped afterwards."""
+    made = session_runner.run(twins.create())
+    yield made
+    session_runner.run(twins.drop(made))
+
+
+@pytest.fixture
+async def penstock(database: str, metadata_url: str, twins: Twins) -> AsyncIterator[Installation]:
+    """A running Penstock whose project has the database; it stops before that goes."""
     async with installation(metadata_url) as running:
-        await running.register(postgres_server)
-        await running.adopt([twins.by_penstock])
+        await running.register(twins.server, engine=twins.engine)
+        await running.adopt([database])
         yield running

@@ -38,10 +38,10 @@ def main() -> int:
         try:
             how = bring(history, npm)
         except (FetchFailed, NotFetched) as error:
-            print(f"✗ {history.name} {history.version}: {error}", file=sys.stderr)
+            print(f"✗ {history} {history.version}: {error}", file=sys.stderr)
             failed += 1
         else:
-            print(f"✓ {history.name} {history.version}: {how}", flush=True)
+            print(f"✓ {history} {history.version}: {how}", flush=True)
     return 1 if failed else 0
 
 
@@ -61,7 +61,7 @@ def bring(history: History, npm: list[str]) -> str:
             raise FetchFailed(f"the archive's sha-256 is {found}, pinned is {history.archive}")
         package = Path(directory, "package")
         extract(archive, package)
-        scripts = unpack(history.name, package)
+        scripts = unpack(history.name, history.engine, package)
     if (found := fingerprint(scripts)) != history.texts:
         raise FetchFailed(f"the sha-256 of its {len(scripts)} scripts is {found}, pinned is {history.texts}")
     keep(history, scripts)

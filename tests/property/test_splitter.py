@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+import re
+
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock.sql.classify import classify
 from penstock.sql.errors import SplitError
-from penstock.sql.splitter import split
+from penstock.sql.splitter import postgres, split
 from penstock.sql.splitter.postgres_tokens import Kind, Unclosed, tokens
+from tests.property.pieces import joined, outcome
 
 PIECES = st.sampled_from(
     [
         "SELECT 1", ";", "'", "''", "E'", "\\", "\\'", '"', "$$", "$a$", "$1", "/*", "*/", "--", "\n", "\r\n", "\r",
         " ", "(", ")", "BEGIN", "ATOMIC", "END", "CASE", "CREATE FUNCTION f() ", "AS", ".", "COPY", "FROM STDIN",
         "é", "🙂", "\ufeff", "U&'", "1", "1e", ",", "-", "/", "x$", "COMMIT", "\t", "\0", "SET ROLE", "DO",
+        "$", "e", "\x01", "create/**/function ", "create /*/**/*/ function ", "copy", "((((",
+        "create or replace procedure ", "copy t from stdin", "CREATE PROCEDURE p() BEGIN ATOMIC ", "END;",
     ]
 )  # fmt: skip
 TEXTS = st.lists(PIECES, max_size=40).map("".join) | st.text(max_size=60)
@@ -62,6 +68,17 @@ def test_statements_and_gaps_are_the_input(data: bytes) -> None:
         assert _is_gap(data[end : statement.start])
         end = statement.end
     assert _is_gap(data[end:])
+    assert joined(data, found) == data
+
+
+@settings(max_examples=1_000)
+@given(BYTES)
+def test_whole_statements_and_tokens_are_read_alike(data: bytes) -> None:
+    """Ordinary statements are matched as a whole; token by token they must come out the same."""
+    as_a_whole = outcome(data, "postgres")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(postgres, "SIMPLE", re.compile(b"(?!)"))
+        assert outcome(data, "postgres") == as_a_whole
 
 
 def _is_gap(gap: bytes) -> bool:

@@ -5,6 +5,11 @@ const event = (type: string, payload: unknown) => ({ type, position: 1, payload 
 test.each([
   ["TASK_FAIL", { issue: 7, pipeline: 9 }, ["issue", "pipeline", "tasks", "task", "activity", "issues"]],
   ["TASK_START", { issue: null, pipeline: 9 }, ["pipeline", "tasks", "task", "syncs", "instance"]],
+  [
+    "PROMOTED",
+    { issue: 7, pipeline: null },
+    ["issue", "activity", "issues", "board", "database-releases", "promotion"],
+  ],
   ["COMMENTED", { issue: 7, pipeline: 9 }, ["activity"]],
   ["ISSUE_CREATED", { issue: 7, pipeline: 9 }, ["issues", "projects"]],
   ["LOG_APPENDED", { run: 1, task: 2, last_seq: 3 }, []],

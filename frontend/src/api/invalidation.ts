@@ -6,6 +6,15 @@ type Facts = { issue?: number | null; pipeline?: number | null; data?: Record<st
 
 const facts = (payload: unknown): Facts => (typeof payload === "object" && payload !== null ? payload : {});
 const LISTS: Key[] = [["issues"]];
+/** After these a database may have another release, or wait for one. */
+const RELEASES: ReadonlySet<string> = new Set([
+  "TASK_SUCCESS",
+  "PROMOTED",
+  "ISSUE_CANCELED",
+  "ISSUE_REOPENED",
+  "PIPELINE_START",
+  "PIPELINE_COMPLETE",
+]);
 
 /** The query keys (prefixes) to invalidate for one event. */
 export function staleKeys(event: LiveEvent): Key[] {
@@ -39,13 +48,21 @@ export function staleKeys(event: LiveEvent): Key[] {
         ["schedules"],
         ...ofPipeline,
       ];
+    case "FROZEN":
+    case "THAWED":
+      return [["freezes"], ["issue"], ["pipeline"], ...LISTS];
+    case "CHECK_REPORTED":
+      return [["checks"], ["issue"], ["pipeline"], ...LISTS];
+    case "PLUGIN_ERROR":
+      return [["plugins"], ["deliveries"], ["pull-requests"]];
     case "ISSUE_CREATED":
       return [...LISTS, ["projects"]];
   }
   const ofTasks: Key[] = pipeline ? [["tasks", pipeline], ["task"]] : [];
   const activity: Key[] = issue ? [["activity", issue]] : [];
   const syncs: Key[] = pipeline && !issue ? [["syncs"], ["instance"]] : [];
-  return [...ofIssue, ...ofPipeline, ...ofTasks, ...activity, ...syncs, ...(issue ? LISTS : [])];
+  const board: Key[] = RELEASES.has(event.type) ? [["board"], ["database-releases"], ["promotion"]] : [];
+  return [...ofIssue, ...ofPipeline, ...ofTasks, ...activity, ...syncs, ...(issue ? LISTS : []), ...board];
 }
 
 /** The run whose log grew, or null for every other event. */

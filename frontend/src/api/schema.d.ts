@@ -108,6 +108,71 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/auth/device": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * StartDeviceLogin
+         * @description Begin to sign in a command line.
+         */
+        post: operations["startDeviceLogin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/device/token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * FetchDeviceToken
+         * @description The token of a login that was allowed, once; until then 400 with ``authorization_pending`` or ``slow_down``, and
+         *     ``access_denied`` or ``expired_token`` when it will not come.
+         */
+        post: operations["fetchDeviceToken"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/device/{user_code}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetDeviceLogin
+         * @description What asks to be signed in under a code.
+         */
+        get: operations["getDeviceLogin"];
+        put?: never;
+        /**
+         * DecideDeviceLogin
+         * @description Allow it, and it gets a token of the caller's; or deny it. For people at a browser only.
+         */
+        post: operations["decideDeviceLogin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/users": {
         parameters: {
             query?: never;
@@ -319,9 +384,113 @@ export interface paths {
         head?: never;
         /**
          * UpdateEnvironment
-         * @description Rename an environment, move it, or give it another tier.
+         * @description Rename an environment, move it, or give it another tier or limit.
          */
         patch: operations["updateEnvironment"];
+        trace?: never;
+    };
+    "/api/v1/freezes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListFreezes
+         * @description Every freeze in force that concerns the caller: of the workspace, of environments, of their projects.
+         */
+        get: operations["listFreezes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/environments/{slug}/freeze": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetEnvironmentFreeze
+         * @description Whether an environment is frozen.
+         */
+        get: operations["getEnvironmentFreeze"];
+        /**
+         * FreezeEnvironment
+         * @description Let nothing start in an environment, until a time or until somebody ends it.
+         */
+        put: operations["freezeEnvironment"];
+        post?: never;
+        /**
+         * ThawEnvironment
+         * @description End the freeze of an environment.
+         */
+        delete: operations["thawEnvironment"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{slug}/freeze": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetProjectFreeze
+         * @description Whether a project is frozen.
+         */
+        get: operations["getProjectFreeze"];
+        /**
+         * FreezeProject
+         * @description Let nothing start in a project, until a time or until somebody ends it.
+         */
+        put: operations["freezeProject"];
+        post?: never;
+        /**
+         * ThawProject
+         * @description End the freeze of a project.
+         */
+        delete: operations["thawProject"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workspace/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetStop
+         * @description Whether everything is stopped.
+         */
+        get: operations["getStop"];
+        /**
+         * StopEverything
+         * @description Stop everything: what runs goes on to its end, nothing further starts anywhere.
+         */
+        put: operations["stopEverything"];
+        post?: never;
+        /**
+         * EndStop
+         * @description Let work start again.
+         */
+        delete: operations["endStop"];
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/approval-tiers": {
@@ -342,6 +511,26 @@ export interface paths {
          * @description Add an approval tier.
          */
         post: operations["createTier"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/approval-tiers/openings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * PreviewWindows
+         * @description When windows that are not saved yet would be open next; nothing is stored.
+         */
+        post: operations["previewWindows"];
         delete?: never;
         options?: never;
         head?: never;
@@ -374,6 +563,82 @@ export interface paths {
          * @description Change an approval tier; open stages are asked again under the new rules.
          */
         patch: operations["updateTier"];
+        trace?: never;
+    };
+    "/api/v1/groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListGroups
+         * @description Groups of people by slug.
+         */
+        get: operations["listGroups"];
+        put?: never;
+        /**
+         * CreateGroup
+         * @description Add a group, with nobody in it yet.
+         */
+        post: operations["createGroup"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/groups/{slug}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetGroup
+         * @description One group.
+         */
+        get: operations["getGroup"];
+        put?: never;
+        post?: never;
+        /**
+         * DeleteGroup
+         * @description Remove a group that no approval tier asks.
+         */
+        delete: operations["deleteGroup"];
+        options?: never;
+        head?: never;
+        /**
+         * UpdateGroup
+         * @description Rename a group.
+         */
+        patch: operations["updateGroup"];
+        trace?: never;
+    };
+    "/api/v1/groups/{slug}/members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListGroupMembers
+         * @description The people of a group; the ETag is the group's.
+         */
+        get: operations["listGroupMembers"];
+        /**
+         * PutGroupMembers
+         * @description Replace the people of a group, named by e-mail.
+         */
+        put: operations["putGroupMembers"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/instances": {
@@ -553,6 +818,98 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{slug}/database-groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListDatabaseGroups
+         * @description A project's database groups by slug.
+         */
+        get: operations["listDatabaseGroups"];
+        put?: never;
+        /**
+         * CreateDatabaseGroup
+         * @description Add a database group: the databases of the project whose labels a selector chooses.
+         */
+        post: operations["createDatabaseGroup"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{slug}/selected-databases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * PreviewDatabaseGroup
+         * @description The databases of a project that a selector would choose, before a group of it is made.
+         */
+        get: operations["previewDatabaseGroup"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{slug}/database-groups/{group}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetDatabaseGroup
+         * @description One database group.
+         */
+        get: operations["getDatabaseGroup"];
+        put?: never;
+        post?: never;
+        /**
+         * DeleteDatabaseGroup
+         * @description Remove a database group; issues keep the databases that they were filed for.
+         */
+        delete: operations["deleteDatabaseGroup"];
+        options?: never;
+        head?: never;
+        /**
+         * UpdateDatabaseGroup
+         * @description Give a database group another selector; issues keep the databases that they were filed for.
+         */
+        patch: operations["updateDatabaseGroup"];
+        trace?: never;
+    };
+    "/api/v1/projects/{slug}/database-groups/{group}/databases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListGroupDatabases
+         * @description The databases that a group selects now, by instance and name.
+         */
+        get: operations["listGroupDatabases"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/schedules": {
         parameters: {
             query?: never;
@@ -584,7 +941,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * GetSchedule
+         * @description One schedule.
+         */
+        get: operations["getSchedule"];
         put?: never;
         post?: never;
         /**
@@ -601,6 +962,26 @@ export interface paths {
         patch: operations["updateSchedule"];
         trace?: never;
     };
+    "/api/v1/schedules/{schedule_id}/slots": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListSlots
+         * @description The slots that a schedule came to, the newest first; of 30 days, and the last 20 however old they are.
+         */
+        get: operations["listSlots"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/releases": {
         parameters: {
             query?: never;
@@ -610,7 +991,7 @@ export interface paths {
         };
         /**
          * ListReleases
-         * @description Releases that the caller sees, newest first.
+         * @description Releases that the caller sees, newest first; ``digest`` finds those with the same contents.
          */
         get: operations["listReleases"];
         put?: never;
@@ -645,6 +1026,194 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/promotions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Promote
+         * @description Move a release to the next environment: files an issue with the same release, same id and same digest.
+         */
+        post: operations["promote"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/promotions/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * PreviewPromotion
+         * @description What a promotion would run, where, and what stands against it; stores nothing.
+         */
+        post: operations["previewPromotion"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{slug}/board": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetBoard
+         * @description Which release every database of a project has, and what could be promoted; paged by databases.
+         */
+        get: operations["getBoard"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/databases/{database}/releases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListDatabaseReleases
+         * @description The releases that a database had, newest first; the first of them is its current one.
+         */
+        get: operations["listDatabaseReleases"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/issues/{issue}/revert": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * RevertIssue
+         * @description File an issue that takes back what this one applied, by its changes' ``revert``, last change first.
+         */
+        post: operations["revertIssue"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/releases/{release}/statuses": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListStatuses
+         * @description What was reported of a release, the newest first: the latest of each context, or all with ``history``.
+         */
+        get: operations["listStatuses"];
+        put?: never;
+        /**
+         * ReportStatus
+         * @description Report on a release in an environment, before or after it is applied there; again to update.
+         */
+        post: operations["reportStatus"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{slug}/checks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ProjectChecks
+         * @description Every context that was reported in a project, by environment.
+         */
+        get: operations["projectChecks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{slug}/statuses": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ProjectStatuses
+         * @description Every report in a project, whichever release it is about, the newest first.
+         */
+        get: operations["projectStatuses"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{slug}/environments/{environment}/required-checks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetRequiredChecks
+         * @description What a release cannot leave an environment without; the ETag is the project's.
+         */
+        get: operations["getRequiredChecks"];
+        /**
+         * PutRequiredChecks
+         * @description Replace what a release cannot leave an environment without: contexts that were reported in the project before.
+         */
+        put: operations["putRequiredChecks"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/issues": {
         parameters: {
             query?: never;
@@ -661,7 +1230,7 @@ export interface paths {
         put?: never;
         /**
          * CreateIssue
-         * @description File an issue: one stage per environment, one task per database.
+         * @description File an issue: one stage per environment, one task per database; or for a pipeline that has none yet.
          */
         post: operations["createIssue"];
         delete?: never;
@@ -714,6 +1283,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/issues/{issue}/re-resolve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * ResolveGroupAgain
+         * @description Choose the databases of an issue's group again; approvals of stages that change become stale.
+         */
+        post: operations["resolveGroupAgain"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/issues/{issue}/approvals": {
         parameters: {
             query?: never;
@@ -728,6 +1317,27 @@ export interface paths {
          * @description Approve or reject stages; who may is decided by the stages' tiers, not by a role alone.
          */
         post: operations["decide"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/issues/{issue}/request-approval": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * RequestApproval
+         * @description Ask for the approvals that are missing once more; a rejection stays until its giver approves or the change is
+         *     edited.
+         */
+        post: operations["requestApproval"];
         delete?: never;
         options?: never;
         head?: never;
@@ -847,7 +1457,11 @@ export interface paths {
          */
         get: operations["listPipelines"];
         put?: never;
-        post?: never;
+        /**
+         * CreatePipeline
+         * @description File a pipeline without an issue: it only reads, or nobody has to approve it where it goes.
+         */
+        post: operations["createPipeline"];
         delete?: never;
         options?: never;
         head?: never;
@@ -911,7 +1525,11 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * UpdateStage
+         * @description Raise, lower or lift a stage's limits; what runs goes on. A stage's status derives, and cannot be set.
+         */
+        patch: operations["updateStage"];
         trace?: never;
     };
     "/api/v1/pipelines/{pipeline}/hold": {
@@ -966,8 +1584,31 @@ export interface paths {
         /**
          * AdvanceStage
          * @description Run a stage that waits for somebody to do so.
+         *
+         *     With ``override`` a person lets errors of required checks pass, for what is known of them now; whatever else holds
+         *     the stage goes on holding it.
          */
         post: operations["advanceStage"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pipelines/{pipeline}/stages/{stage}/bypass": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * BypassGates
+         * @description Pass over gates of place and time in an emergency; approval and review cannot be passed over.
+         */
+        post: operations["bypassGates"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1011,7 +1652,11 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * UpdateTask
+         * @description Give one task that has not applied anything another release; approvals of its stage become stale.
+         */
+        patch: operations["updateTask"];
         trace?: never;
     };
     "/api/v1/tasks/{task}/retry": {
@@ -1074,6 +1719,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/tasks/{task}/settle": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * SettleTask
+         * @description Say what became of a change of which nobody can know; it is written into the database's ledger.
+         *
+         *     ``applied``: the whole change is there; the task succeeds, or goes on with the release's next change.
+         *     ``not_applied``: the task waits again, and its next attempt runs what was interrupted once more.
+         *     ``unreachable``: the target has been away for ten minutes at least and will not come back: nothing is written there.
+         */
+        post: operations["settleTask"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tasks/{task}/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * TaskSessions
+         * @description What a task waits for in its target right now: its own session, who blocks it, their locks.
+         */
+        get: operations["taskSessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tasks/{task}/runs": {
         parameters: {
             query?: never;
@@ -1083,7 +1772,7 @@ export interface paths {
         };
         /**
          * ListRuns
-         * @description The runs of a task, newest first.
+         * @description The last hundred runs of a task, newest first.
          */
         get: operations["listRuns"];
         put?: never;
@@ -1196,6 +1885,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/issues/{issue}/review": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * ReviewAgain
+         * @description Review an issue's changes again, by the rules of today and the catalogs of its databases.
+         */
+        post: operations["reviewAgain"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events": {
         parameters: {
             query?: never;
@@ -1248,11 +1957,276 @@ export interface paths {
         };
         /**
          * ListAudit
-         * @description The audit log, newest first.
+         * @description The audit log, newest first; times are RFC 3339 with an offset.
          */
         get: operations["listAudit"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * VerifyAudit
+         * @description Whether the audit log is what was written: every seal is computed again.
+         */
+        get: operations["verifyAudit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plugins": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListPlugins
+         * @description Plugins that the caller may see, oldest first.
+         */
+        get: operations["listPlugins"];
+        put?: never;
+        /**
+         * CreatePlugin
+         * @description Add a receiver. The signing secret of a webhook is in this answer and in no other.
+         */
+        post: operations["createPlugin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plugins/{plugin}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetPlugin
+         * @description One receiver.
+         */
+        get: operations["getPlugin"];
+        put?: never;
+        post?: never;
+        /**
+         * DeletePlugin
+         * @description Remove a receiver and its deliveries.
+         */
+        delete: operations["deletePlugin"];
+        options?: never;
+        head?: never;
+        /**
+         * UpdatePlugin
+         * @description Change a receiver, switch it off or on again.
+         */
+        patch: operations["updatePlugin"];
+        trace?: never;
+    };
+    "/api/v1/plugins/{plugin}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * RotateSecret
+         * @description Give a webhook a new signing secret; for a day, messages carry the old one's signature too.
+         */
+        post: operations["rotateSecret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plugins/{plugin}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListDeliveries
+         * @description Messages to a receiver, newest first.
+         */
+        get: operations["listDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deliveries/{delivery}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * ReplayDelivery
+         * @description Send a message again that was delivered or given up.
+         */
+        post: operations["replayDelivery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/repositories": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListRepositories
+         * @description Repositories that the caller may see, by slug.
+         */
+        get: operations["listRepositories"];
+        put?: never;
+        /**
+         * CreateRepository
+         * @description Add a repository. The secret of its webhook is in this answer and in no other.
+         */
+        post: operations["createRepository"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/repositories/{slug}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetRepository
+         * @description One repository.
+         */
+        get: operations["getRepository"];
+        put?: never;
+        post?: never;
+        /**
+         * DeleteRepository
+         * @description Remove a repository; issues and releases that came from it stay.
+         */
+        delete: operations["deleteRepository"];
+        options?: never;
+        head?: never;
+        /**
+         * UpdateRepository
+         * @description Change where it is, what is read of it, and what follows from a merge.
+         */
+        patch: operations["updateRepository"];
+        trace?: never;
+    };
+    "/api/v1/repositories/{slug}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * RotateHookSecret
+         * @description Give its webhook a new secret; the old one ends at once.
+         */
+        post: operations["rotateHookSecret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/repositories/{slug}/pull-requests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListPullRequests
+         * @description Its pull requests, newest first.
+         */
+        get: operations["listPullRequests"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/repositories/{slug}/pull-requests/{number}/look": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * LookAtPullRequest
+         * @description Look at a pull request now, for when its webhook was lost.
+         */
+        post: operations["lookAtPullRequest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/git/{slug}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * ReceiveWebhook
+         * @description What GitHub and GitLab call. It counts only with the repository's secret: a signature of the body
+         *     (``X-Hub-Signature-256``), or the secret itself (``X-Gitlab-Token``).
+         */
+        post: operations["receiveWebhook"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1277,6 +2251,10 @@ export interface components {
                 [key: string]: unknown;
             };
         };
+        /** Advance */
+        Advance: {
+            override?: components["schemas"]["gates_Override"] | null;
+        };
         /** ApprovalOut */
         ApprovalOut: {
             id: number;
@@ -1287,7 +2265,8 @@ export interface components {
             decision: "approve" | "reject";
             comment: string;
             /** @enum {string} */
-            state: "fresh" | "stale" | "void" | "withdrawn";
+            state: "fresh" | "stale" | "void" | "withdrawn" | "unused";
+            why: string | null;
             digest: string;
             /** Format: date-time */
             at: string;
@@ -1298,10 +2277,18 @@ export interface components {
             label: string;
             any_of: string[];
             count: number;
+            because: string | null;
             approved_by: components["schemas"]["Person"][];
             candidates: components["schemas"]["Person"][];
+            more_candidates: boolean;
             satisfied: boolean;
+            next: boolean;
             can_approve: boolean;
+        };
+        /** AskAgain */
+        AskAgain: {
+            /** @default  */
+            comment: string;
         };
         /** AuditOut */
         AuditOut: {
@@ -1315,6 +2302,19 @@ export interface components {
                 [key: string]: unknown;
             };
         };
+        /** AuditVerification */
+        AuditVerification: {
+            ok: boolean;
+            entries: number;
+            sealed: number;
+            first_bad: number | null;
+            message: string;
+        };
+        /** Batches */
+        Batches: {
+            current: number;
+            total: number;
+        };
         /** BlockerOut */
         BlockerOut: {
             gate: string;
@@ -1322,6 +2322,59 @@ export interface components {
             message: string;
             waiting_for: string[];
             clears_at: string | null;
+        };
+        /** Board */
+        Board: {
+            project: string;
+            environments: components["schemas"]["BoardEnvironment"][];
+            items: components["schemas"]["BoardDatabase"][];
+            next_page_token: string | null;
+        };
+        /** BoardDatabase */
+        BoardDatabase: {
+            id: number;
+            name: string;
+            instance: string;
+            engine: string;
+            environment: string;
+            current: components["schemas"]["BoardRelease"] | null;
+            coming: components["schemas"]["BoardIssue"] | null;
+            behind: number;
+        };
+        /** BoardEnvironment */
+        BoardEnvironment: {
+            slug: string;
+            name: string;
+            position: number;
+            tier: string;
+            databases: number;
+            next: string | null;
+            promotable: components["schemas"]["BoardNext"][];
+        };
+        /** BoardIssue */
+        BoardIssue: {
+            issue: number;
+            release: number;
+            status: string;
+        };
+        /** BoardNext */
+        BoardNext: {
+            release: number;
+            digest: string;
+            changes: number;
+            /** Format: date-time */
+            applied_at: string;
+            databases: number;
+            missing: number;
+            issue: number | null;
+        };
+        /** BoardRelease */
+        BoardRelease: {
+            version: string;
+            release: number;
+            digest: string;
+            /** Format: date-time */
+            applied_at: string;
         };
         /** ChangeOut */
         ChangeOut: {
@@ -1338,6 +2391,53 @@ export interface components {
             findings: components["schemas"]["FindingOut"][];
             steps: components["schemas"]["StepOut"][];
         };
+        /** CheckCell */
+        CheckCell: {
+            environment: string;
+            required: boolean;
+            /** @enum {string} */
+            state: "success" | "error" | "pending" | "missing" | "failure";
+            latest: components["schemas"]["StatusOut"] | null;
+        };
+        /** CheckMatrix */
+        CheckMatrix: {
+            items: components["schemas"]["CheckRow"][];
+            next_page_token: string | null;
+            environments: components["schemas"]["CheckedEnvironment"][];
+            can_require: boolean;
+        };
+        /** CheckRow */
+        CheckRow: {
+            context: string;
+            environments: components["schemas"]["CheckCell"][];
+        };
+        /** CheckedEnvironment */
+        CheckedEnvironment: {
+            slug: string;
+            name: string;
+        };
+        /** CommitStatus */
+        CommitStatus: {
+            /** @enum {string} */
+            system: "github" | "gitlab";
+            repository: string;
+            token?: string | null;
+            url?: string | null;
+        };
+        /** CommitStatusOut */
+        CommitStatusOut: {
+            /** @enum {string} */
+            system: "github" | "gitlab";
+            repository: string;
+            url: string;
+        };
+        /** ConditionOut */
+        ConditionOut: {
+            output: string;
+            /** @enum {string} */
+            op: "eq" | "ne" | "lt" | "le" | "gt" | "ge";
+            value: boolean | number | string | null;
+        };
         /** CreatedToken */
         CreatedToken: {
             id: number;
@@ -1349,6 +2449,16 @@ export interface components {
             expires_at: string | null;
             last_used_at: string | null;
             token: string;
+        };
+        /** DatabaseGroupOut */
+        DatabaseGroupOut: {
+            slug: string;
+            project: string;
+            selector: string;
+            databases: number;
+            /** Format: date-time */
+            created_at: string;
+            version: number;
         };
         /** DatabaseOut */
         DatabaseOut: {
@@ -1367,15 +2477,84 @@ export interface components {
             vanished_at: string | null;
             version: number;
         };
+        /** DatabaseRelease */
+        DatabaseRelease: {
+            version: string;
+            current: boolean;
+            release: number;
+            digest: string;
+            changes: number;
+            applied: number;
+            /** Format: date-time */
+            applied_at: string;
+            task: number;
+            source: components["schemas"]["ReleaseSource"];
+            description: string;
+        };
+        /** DeliveryOut */
+        DeliveryOut: {
+            id: number;
+            position: number;
+            type: string;
+            issue: number | null;
+            pipeline: number | null;
+            /** @enum {string} */
+            status: "pending" | "delivered" | "dead";
+            attempts: number;
+            /** Format: date-time */
+            next_at: string;
+            last_status: number | null;
+            last_error: string | null;
+            last_ms: number | null;
+            /** Format: date-time */
+            created_at: string;
+            ended_at: string | null;
+        };
+        /** DeviceCode */
+        DeviceCode: {
+            device_code: string;
+        };
+        /** DeviceDecision */
+        DeviceDecision: {
+            /** @enum {string} */
+            decision: "allow" | "deny";
+        };
+        /** DeviceLoginOut */
+        DeviceLoginOut: {
+            user_code: string;
+            name: string;
+            address: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            expires_at: string;
+        };
+        /** DeviceLoginStarted */
+        DeviceLoginStarted: {
+            device_code: string;
+            user_code: string;
+            verification_path: string;
+            interval: number;
+            expires_in: number;
+        };
         /** EnvironmentOut */
         EnvironmentOut: {
             slug: string;
             name: string;
             position: number;
             tier: string;
+            max_running_tasks: number | null;
             instances: number;
             databases: number;
             version: number;
+        };
+        /** EscalationWhen */
+        EscalationWhen: {
+            /** @enum {null|string} */
+            finding_severity?: "error" | "warning" | "info" | null;
+            destructive?: boolean | null;
+            rows_over?: number | null;
+            table_bytes_over?: number | null;
         };
         /** EventOut */
         EventOut: {
@@ -1407,11 +2586,21 @@ export interface components {
             line: number | null;
             column: number | null;
             hint: string | null;
+            data: {
+                [key: string]: unknown;
+            } | null;
+        };
+        /** FanOut */
+        FanOut: {
+            batch?: (number | string)[] | null;
+            max_parallel?: number | null;
+            max_failures?: number | null;
         };
         /** Filler */
         Filler: {
             role?: string | null;
             user?: string | null;
+            group?: string | null;
         };
         /** FindingOut */
         FindingOut: {
@@ -1423,6 +2612,45 @@ export interface components {
             statement_index: number | null;
             line: number | null;
             column: number | null;
+        };
+        /** FreezeOut */
+        FreezeOut: {
+            frozen: boolean;
+            reason: string | null;
+            until: string | null;
+            by: components["schemas"]["Person"] | null;
+            created_at: string | null;
+        };
+        /** Frozen */
+        Frozen: {
+            environment: string | null;
+            project: string | null;
+            reason: string;
+            until: string | null;
+            by: components["schemas"]["Person"];
+            /** Format: date-time */
+            created_at: string;
+        };
+        /** GroupOut */
+        GroupOut: {
+            slug: string;
+            name: string;
+            members: number;
+            /** Format: date-time */
+            created_at: string;
+            version: number;
+        };
+        /** GroupTargets */
+        GroupTargets: {
+            slug: string | null;
+            selector: string;
+            joined: number;
+            joined_databases: string[];
+            left: number;
+        };
+        /** HookTaken */
+        HookTaken: {
+            pull_request: number | null;
         };
         /** InstanceOptions */
         InstanceOptions: {
@@ -1437,6 +2665,8 @@ export interface components {
             name: string;
             /** @enum {string} */
             engine: "postgres" | "mysql" | "mariadb";
+            /** @enum {string} */
+            support: "supported" | "experimental";
             environment: string;
             host: string;
             port: number;
@@ -1458,6 +2688,9 @@ export interface components {
             reachable: boolean;
             authenticated: boolean;
             version: string | null;
+            flavour: string | null;
+            /** @enum {null|string} */
+            support: "supported" | "experimental" | null;
             privileges: string[];
             ledger: string;
             steps: components["schemas"]["TestStep"][];
@@ -1490,6 +2723,9 @@ export interface components {
             release: number | null;
             release_digest: string | null;
             revision: number;
+            group: components["schemas"]["GroupTargets"] | null;
+            promoted_from: string | null;
+            reverts: number | null;
             actions: string[];
             waiting_for: string[];
             pipeline: components["schemas"]["PipelineOut"];
@@ -1522,6 +2758,13 @@ export interface components {
             created_at: string;
             /** Format: date-time */
             updated_at: string;
+        };
+        /** LockOut */
+        LockOut: {
+            kind: string;
+            object: string | null;
+            mode: string | null;
+            granted: boolean;
         };
         /** LogLine */
         LogLine: {
@@ -1580,6 +2823,11 @@ export interface components {
             /** @default  */
             comment: string;
         };
+        /** NewBypass */
+        NewBypass: {
+            gates: ("lower-environments" | "soak" | "window" | "freeze")[];
+            reason: string;
+        };
         /** NewChange */
         NewChange: {
             version?: string | null;
@@ -1596,12 +2844,41 @@ export interface components {
         NewComment: {
             body: string;
         };
+        /** NewDatabaseGroup */
+        NewDatabaseGroup: {
+            slug: string;
+            /** @description Labels as in Kubernetes: env=prod,tier in (a,b),!x. */
+            selector: string;
+        };
+        /** NewDatabaseOut */
+        NewDatabaseOut: {
+            database: string;
+            owner: string | null;
+            encoding: string | null;
+        };
+        /** NewDeviceLogin */
+        NewDeviceLogin: {
+            /** @default CLI */
+            name: string;
+        };
         /** NewEnvironment */
         NewEnvironment: {
             slug: string;
             name: string;
             tier: string;
             position?: number | null;
+            /** @description Tasks at once on all its instances together; null: no limit. */
+            max_running_tasks?: number | null;
+        };
+        /** NewFreeze */
+        NewFreeze: {
+            reason: string;
+            until?: string | null;
+        };
+        /** NewGroup */
+        NewGroup: {
+            slug: string;
+            name: string;
         };
         /** NewInstance */
         NewInstance: {
@@ -1634,17 +2911,45 @@ export interface components {
             release?: number | components["schemas"]["IssueRelease"] | null;
             statement?: string | null;
             targets?: components["schemas"]["Targets"] | null;
+            fan_out?: components["schemas"]["FanOut"] | null;
             pipeline?: components["schemas"]["NewPipeline"] | null;
         };
-        /** NewPipeline */
-        NewPipeline: {
+        /** NewLonePipeline */
+        NewLonePipeline: {
+            project: string;
             /**
              * @default parallel
              * @enum {string}
              */
             order: "sequential" | "parallel";
+            /** @default false */
+            fail_fast: boolean;
             stages?: components["schemas"]["NewStage"][] | null;
             tasks?: components["schemas"]["NewTask"][] | null;
+        };
+        /** NewPipeline */
+        NewPipeline: {
+            id?: number | null;
+            /**
+             * @default parallel
+             * @enum {string}
+             */
+            order: "sequential" | "parallel";
+            /** @default false */
+            fail_fast: boolean;
+            stages?: components["schemas"]["NewStage"][] | null;
+            tasks?: components["schemas"]["NewTask"][] | null;
+        };
+        /** NewPlugin */
+        NewPlugin: {
+            /** @enum {string} */
+            kind: "webhook" | "chat" | "email" | "commit-status";
+            name: string;
+            project?: string | null;
+            types?: string[];
+            url?: string | null;
+            smtp?: components["schemas"]["Smtp"] | null;
+            commit_status?: components["schemas"]["CommitStatus"] | null;
         };
         /** NewProject */
         NewProject: {
@@ -1653,16 +2958,58 @@ export interface components {
             /** @default  */
             description: string;
         };
+        /** NewPromotion */
+        NewPromotion: {
+            project: string;
+            release?: number | null;
+            source?: components["schemas"]["PromotionSource"] | null;
+            targets?: components["schemas"]["PromotionTargets"] | null;
+            override?: components["schemas"]["promotions_Override"] | null;
+            title?: string | null;
+            /** @default  */
+            description: string;
+            fan_out?: components["schemas"]["FanOut"] | null;
+        };
         /** NewRelease */
         NewRelease: {
             project: string;
             changes: components["schemas"]["NewChange"][];
+            commit?: string | null;
+        };
+        /** NewRepository */
+        NewRepository: {
+            slug: string;
+            project: string;
+            /** @enum {string} */
+            system: "github" | "gitlab";
+            url?: string | null;
+            repository: string;
+            /** @default main */
+            branch: string;
+            /** @default  */
+            directory: string;
+            /** @enum {null|string} */
+            layout?: "flyway" | "golang-migrate" | "dbmate" | "sqitch" | "alembic-offline" | "numbered" | null;
+            pattern?: string | null;
+            /** @enum {null|string} */
+            engine?: "postgres" | "mysql" | "mariadb" | null;
+            environment?: string | null;
+            preview_instance?: string | null;
+            acts_as: number;
+            token: string;
+        };
+        /** NewRevert */
+        NewRevert: {
+            title?: string | null;
+            /** @default  */
+            description: string;
         };
         /** NewReview */
         NewReview: {
             /** @enum {string} */
             engine: "postgres" | "mysql" | "mariadb";
             statement: string;
+            database?: number | string | null;
         };
         /** NewSchedule */
         NewSchedule: {
@@ -1675,12 +3022,21 @@ export interface components {
             cron: string;
             /** @default UTC */
             time_zone: string;
+            jitter_seconds?: number | null;
             /** @default true */
             enabled: boolean;
         };
         /** NewServiceAccount */
         NewServiceAccount: {
             name: string;
+        };
+        /** NewSettlement */
+        NewSettlement: {
+            /** @enum {string} */
+            outcome: "applied" | "not_applied";
+            reason: string;
+            /** @default false */
+            unreachable: boolean;
         };
         /** NewStage */
         NewStage: {
@@ -1700,19 +3056,55 @@ export interface components {
              * @enum {string}
              */
             advance: "auto" | "manual";
+            not_before?: string | null;
+            batch?: (number | string)[] | null;
+            max_parallel?: number | null;
+            max_failures?: number | null;
+            /** @default false */
+            allow_failure: boolean;
+            /** @default false */
+            independent: boolean;
+        };
+        /** NewStatus */
+        NewStatus: {
+            environment: string;
+            database?: number | string | null;
+            context: string;
+            state: string;
+            target_url?: string | null;
+            /** @default  */
+            description: string;
+            commit?: string | null;
+            propagate?: boolean | null;
+            propogate?: boolean | null;
         };
         /** NewTask */
         NewTask: {
             name?: string | null;
             /**
              * @default database.change
-             * @constant
+             * @enum {string}
              */
-            type: "database.change";
+            type: "database.change" | "database.create" | "schema.baseline" | "schema.sync" | "database.query";
             instance: string;
-            database: string | number;
+            database?: string | number | null;
             release?: number | null;
             statement?: string | null;
+            /**
+             * @default on_success
+             * @enum {string}
+             */
+            when: "on_success" | "on_failure" | "always";
+            /** @default false */
+            allow_failure: boolean;
+            expect?: ("no_rows" | "true") | boolean | null;
+            output?: {
+                [key: string]: string;
+            } | null;
+            only_if?: components["schemas"]["OutputCondition"][];
+            timeout?: number | null;
+            owner?: string | null;
+            encoding?: string | null;
         };
         /** NewTier */
         NewTier: {
@@ -1731,6 +3123,12 @@ export interface components {
              * @enum {string}
              */
             blocking_severity: "error" | "warning" | "info";
+            /** @default false */
+            requires_lower_environments: boolean;
+            /** @default 0 */
+            soak: number;
+            windows?: components["schemas"]["TierWindow"][];
+            escalations?: components["schemas"]["TierEscalation"][];
         };
         /** NewToken */
         NewToken: {
@@ -1749,6 +3147,23 @@ export interface components {
              * @enum {string}
              */
             workspace_role: "admin" | "dba" | "member";
+        };
+        /** Opening */
+        Opening: {
+            /** Format: date-time */
+            starts: string;
+            /** Format: date-time */
+            ends: string;
+        };
+        /** OutputCondition */
+        OutputCondition: {
+            output: string;
+            /**
+             * @default eq
+             * @enum {string}
+             */
+            op: "eq" | "ne" | "lt" | "le" | "gt" | "ge";
+            value: string | boolean | number | null;
         };
         /** Page[ServiceAccountOut] */
         "Page_penstock.web.schemas.accounts.ServiceAccountOut_": {
@@ -1770,6 +3185,11 @@ export interface components {
             items: components["schemas"]["AuditOut"][];
             next_page_token: string | null;
         };
+        /** Page[DatabaseGroupOut] */
+        "Page_penstock.web.schemas.catalog.DatabaseGroupOut_": {
+            items: components["schemas"]["DatabaseGroupOut"][];
+            next_page_token: string | null;
+        };
         /** Page[DatabaseOut] */
         "Page_penstock.web.schemas.catalog.DatabaseOut_": {
             items: components["schemas"]["DatabaseOut"][];
@@ -1778,6 +3198,11 @@ export interface components {
         /** Page[EnvironmentOut] */
         "Page_penstock.web.schemas.catalog.EnvironmentOut_": {
             items: components["schemas"]["EnvironmentOut"][];
+            next_page_token: string | null;
+        };
+        /** Page[GroupOut] */
+        "Page_penstock.web.schemas.catalog.GroupOut_": {
+            items: components["schemas"]["GroupOut"][];
             next_page_token: string | null;
         };
         /** Page[InstanceOut] */
@@ -1795,9 +3220,19 @@ export interface components {
             items: components["schemas"]["ScheduleOut"][];
             next_page_token: string | null;
         };
+        /** Page[SlotOut] */
+        "Page_penstock.web.schemas.catalog.SlotOut_": {
+            items: components["schemas"]["SlotOut"][];
+            next_page_token: string | null;
+        };
         /** Page[TierOut] */
         "Page_penstock.web.schemas.catalog.TierOut_": {
             items: components["schemas"]["TierOut"][];
+            next_page_token: string | null;
+        };
+        /** Page[StatusOut] */
+        "Page_penstock.web.schemas.checks.StatusOut_": {
+            items: components["schemas"]["StatusOut"][];
             next_page_token: string | null;
         };
         /** Page[ActivityOut] */
@@ -1825,6 +3260,31 @@ export interface components {
             items: components["schemas"]["TaskSummary"][];
             next_page_token: string | null;
         };
+        /** Page[DeliveryOut] */
+        "Page_penstock.web.schemas.plugins.DeliveryOut_": {
+            items: components["schemas"]["DeliveryOut"][];
+            next_page_token: string | null;
+        };
+        /** Page[PluginOut] */
+        "Page_penstock.web.schemas.plugins.PluginOut_": {
+            items: components["schemas"]["PluginOut"][];
+            next_page_token: string | null;
+        };
+        /** Page[DatabaseRelease] */
+        "Page_penstock.web.schemas.promotions.DatabaseRelease_": {
+            items: components["schemas"]["DatabaseRelease"][];
+            next_page_token: string | null;
+        };
+        /** Page[PullRequestOut] */
+        "Page_penstock.web.schemas.repositories.PullRequestOut_": {
+            items: components["schemas"]["PullRequestOut"][];
+            next_page_token: string | null;
+        };
+        /** Page[RepositoryOut] */
+        "Page_penstock.web.schemas.repositories.RepositoryOut_": {
+            items: components["schemas"]["RepositoryOut"][];
+            next_page_token: string | null;
+        };
         /** PatchDatabase */
         PatchDatabase: {
             project?: string | null;
@@ -1832,11 +3292,22 @@ export interface components {
                 [key: string]: string;
             };
         };
+        /** PatchDatabaseGroup */
+        PatchDatabaseGroup: {
+            /** @description Labels as in Kubernetes: env=prod,tier in (a,b),!x. */
+            selector?: string;
+        };
         /** PatchEnvironment */
         PatchEnvironment: {
             name?: string;
             tier?: string;
             position?: number;
+            /** @description Tasks at once on all its instances together; null: no limit. */
+            max_running_tasks?: number | null;
+        };
+        /** PatchGroup */
+        PatchGroup: {
+            name?: string;
         };
         /** PatchInstance */
         PatchInstance: {
@@ -1856,21 +3327,57 @@ export interface components {
                 [key: string]: string;
             };
         };
+        /** PatchPlugin */
+        PatchPlugin: {
+            name?: string;
+            types?: string[];
+            enabled?: boolean;
+            url?: string;
+            smtp?: components["schemas"]["Smtp"];
+            commit_status?: components["schemas"]["CommitStatus"];
+        };
         /** PatchProject */
         PatchProject: {
             name?: string;
             description?: string;
         };
+        /** PatchRepository */
+        PatchRepository: {
+            url?: string;
+            repository?: string;
+            branch?: string;
+            directory?: string;
+            layout?: ("flyway" | "golang-migrate" | "dbmate" | "sqitch" | "alembic-offline" | "numbered") | null;
+            pattern?: string | null;
+            engine?: ("postgres" | "mysql" | "mariadb") | null;
+            environment?: string | null;
+            preview_instance?: string | null;
+            acts_as?: number;
+            token?: string;
+            enabled?: boolean;
+        };
         /** PatchSchedule */
         PatchSchedule: {
             cron?: string;
             time_zone?: string;
+            jitter_seconds?: number;
             enabled?: boolean;
         };
         /** PatchServiceAccount */
         PatchServiceAccount: {
             name?: string;
             disabled?: boolean;
+        };
+        /** PatchStage */
+        PatchStage: {
+            max_parallel?: number | null;
+            max_failures?: number | null;
+        };
+        /** PatchTask */
+        PatchTask: {
+            release?: number | null;
+            changes?: components["schemas"]["NewChange"][] | null;
+            statement?: string | null;
         };
         /** PatchTier */
         PatchTier: {
@@ -1879,6 +3386,10 @@ export interface components {
             self_approval?: boolean;
             rollout?: "auto" | "manual";
             blocking_severity?: "error" | "warning" | "info";
+            requires_lower_environments?: boolean;
+            soak?: number;
+            windows?: components["schemas"]["TierWindow"][];
+            escalations?: components["schemas"]["TierEscalation"][];
         };
         /** PatchUser */
         PatchUser: {
@@ -1927,6 +3438,26 @@ export interface components {
             /** Format: date-time */
             updated_at: string;
         };
+        /** PluginOut */
+        PluginOut: {
+            id: number;
+            /** @enum {string} */
+            kind: "webhook" | "chat" | "email" | "commit-status";
+            name: string;
+            project: string | null;
+            types: string[];
+            to: string;
+            smtp: components["schemas"]["SmtpOut"] | null;
+            commit_status: components["schemas"]["CommitStatusOut"] | null;
+            enabled: boolean;
+            disabled_reason: string | null;
+            pending: number;
+            dead: number;
+            secret: string | null;
+            /** Format: date-time */
+            created_at: string;
+            version: number;
+        };
         /** ProjectMembership */
         ProjectMembership: {
             project: string;
@@ -1946,31 +3477,154 @@ export interface components {
             created_at: string;
             version: number;
         };
+        /** PromotedChange */
+        PromotedChange: {
+            version: string;
+            name: string;
+            digest: string;
+            pending: number;
+        };
+        /** PromotedDatabase */
+        PromotedDatabase: {
+            id: number;
+            instance: string;
+            name: string;
+            pending: number;
+        };
+        /** PromotionOut */
+        PromotionOut: {
+            issue: number;
+            pipeline: number;
+            release: number;
+            digest: string;
+        };
+        /** PromotionPreview */
+        PromotionPreview: {
+            allowed: boolean;
+            refusals: components["schemas"]["PromotionRefusal"][];
+            release: number | null;
+            digest: string | null;
+            source: string | null;
+            sources: string[];
+            target: string | null;
+            databases: components["schemas"]["PromotedDatabase"][];
+            changes: components["schemas"]["PromotedChange"][];
+            blockers: components["schemas"]["BlockerOut"][];
+            approvals: string[];
+        };
+        /** PromotionRefusal */
+        PromotionRefusal: {
+            status: number;
+            code: string;
+            message: string;
+            issue: number | null;
+            stage: string | null;
+        };
+        /** PromotionSource */
+        PromotionSource: {
+            database?: number | string | null;
+            environment?: string | null;
+        };
+        /** PromotionTargets */
+        PromotionTargets: {
+            databases?: (number | string)[] | null;
+            environment?: string | null;
+        };
+        /** PullRequestOut */
+        PullRequestOut: {
+            number: number;
+            /** @enum {string} */
+            state: "open" | "merged" | "closed";
+            title: string;
+            url: string | null;
+            head: string | null;
+            verdict: string | null;
+            release: number | null;
+            issue: number | null;
+            issue_status: string | null;
+            pending: boolean;
+            error: string | null;
+        };
         /** PutRelease */
         PutRelease: {
             release?: number | null;
             changes?: components["schemas"]["NewChange"][] | null;
             statement?: string | null;
         };
+        /** QueryOut */
+        QueryOut: {
+            statement: string;
+            /** @enum {null|string} */
+            expect: "no_rows" | "true" | null;
+            output: {
+                [key: string]: string;
+            } | null;
+        };
         /** ReleaseOut */
         ReleaseOut: {
             id: number;
             project: string;
             digest: string;
+            commit: string | null;
             changes: components["schemas"]["ChangeOut"][];
             created_by: components["schemas"]["Person"];
             /** Format: date-time */
             created_at: string;
+        };
+        /** ReleaseSource */
+        ReleaseSource: {
+            /** @enum {string} */
+            kind: "promotion" | "issue" | "revert" | "baseline" | "pipeline";
+            issue: number | null;
+            environment: string | null;
+            databases: string[];
         };
         /** ReleaseSummary */
         ReleaseSummary: {
             id: number;
             project: string;
             digest: string;
+            commit: string | null;
             change_count: number;
             created_by: components["schemas"]["Person"];
             /** Format: date-time */
             created_at: string;
+        };
+        /** RepositoryOut */
+        RepositoryOut: {
+            slug: string;
+            project: string;
+            /** @enum {string} */
+            system: "github" | "gitlab";
+            url: string;
+            repository: string;
+            branch: string;
+            directory: string;
+            layout: string | null;
+            pattern: string | null;
+            engine: string | null;
+            environment: string | null;
+            preview_instance: string | null;
+            acts_as: components["schemas"]["Person"];
+            enabled: boolean;
+            webhook_path: string;
+            webhook_secret: string | null;
+            /** Format: date-time */
+            created_at: string;
+            version: number;
+        };
+        /** RequiredChecks */
+        RequiredChecks: {
+            contexts: string[];
+        };
+        /** RequiredChecksOut */
+        RequiredChecksOut: {
+            contexts: string[];
+        };
+        /** RevertOut */
+        RevertOut: {
+            issue: number;
+            pipeline: number;
         };
         /** ReviewOut */
         ReviewOut: {
@@ -2005,9 +3659,14 @@ export interface components {
             instance: string;
             cron: string;
             time_zone: string;
+            jitter_seconds: number;
             enabled: boolean;
-            next_at: string | null;
+            /** Format: date-time */
+            next_at: string;
+            next_slots: string[];
             last_slot: string | null;
+            /** @enum {null|string} */
+            last_outcome: "fired" | "skipped" | null;
             last_pipeline: number | null;
         };
         /** SchemaOut */
@@ -2025,6 +3684,83 @@ export interface components {
             disabled: boolean;
             /** Format: date-time */
             created_at: string;
+        };
+        /** SessionOut */
+        SessionOut: {
+            pid: number;
+            /** @enum {string} */
+            role: "own" | "holder" | "blocker";
+            certain: boolean;
+            task: number | null;
+            attempt: number | null;
+            username: string | null;
+            database: string | null;
+            application_name: string;
+            client: string | null;
+            state: string | null;
+            started_at: string | null;
+            transaction_started_at: string | null;
+            waits_for: string | null;
+            blocked_by: number[];
+            query: string;
+            locks: components["schemas"]["LockOut"][];
+        };
+        /** SettlementOut */
+        SettlementOut: {
+            version: string;
+            /** @enum {string} */
+            outcome: "applied" | "not_applied";
+            reason: string;
+            unseen: boolean;
+            person: components["schemas"]["Person"];
+            /** Format: date-time */
+            at: string;
+        };
+        /** SlotOut */
+        SlotOut: {
+            /** Format: date-time */
+            slot: string;
+            /** @enum {string} */
+            outcome: "fired" | "skipped";
+            pipeline: number | null;
+            /** Format: date-time */
+            at: string;
+        };
+        /** Smtp */
+        Smtp: {
+            host: string;
+            /** @default 587 */
+            port: number;
+            /**
+             * @default starttls
+             * @enum {string}
+             */
+            tls: "none" | "starttls" | "tls";
+            username?: string | null;
+            password?: string | null;
+            sender: string;
+            recipients: string[];
+        };
+        /** SmtpOut */
+        SmtpOut: {
+            host: string;
+            port: number;
+            /** @enum {string} */
+            tls: "none" | "starttls" | "tls";
+            username: string | null;
+            sender: string;
+            recipients: string[];
+        };
+        /** StageBefore */
+        StageBefore: {
+            name: string;
+            /** @enum {string} */
+            relation: "needs" | "phase" | "sequence";
+            phase: number;
+            status: string;
+            passes: boolean;
+            task_count: number;
+            tasks: components["schemas"]["TaskBefore"][];
         };
         /** StageCounts */
         StageCounts: {
@@ -2059,6 +3795,13 @@ export interface components {
             task_order: "sequential" | "parallel";
             /** @enum {string} */
             advance: "auto" | "manual";
+            not_before: string | null;
+            batch: (number | string)[] | null;
+            batches: components["schemas"]["Batches"] | null;
+            max_parallel: number | null;
+            max_failures: number | null;
+            independent: boolean;
+            bypassed: string[];
             status: string;
             digest: string;
             counts: components["schemas"]["StageCounts"];
@@ -2067,11 +3810,40 @@ export interface components {
             approvals: components["schemas"]["ApprovalOut"][];
             actions: string[];
         };
+        /** StatusOut */
+        StatusOut: {
+            id: number;
+            release: number;
+            environment: string;
+            database: string | null;
+            context: string;
+            /** @enum {string} */
+            state: "pending" | "success" | "failure" | "error";
+            target_url: string | null;
+            description: string;
+            commit: string | null;
+            propagate: boolean;
+            reported_by: components["schemas"]["Person"];
+            /** Format: date-time */
+            created_at: string;
+        };
         /** StepOut */
         StepOut: {
             index: number;
             transactional: boolean;
             statements: number[];
+            line?: number | null;
+            /** @default false */
+            undecidable: boolean;
+            kinds?: string[];
+            reads?: string[];
+            writes?: string[];
+            creates?: string[];
+            drops?: string[];
+            /** @default false */
+            destructive: boolean;
+            /** @default false */
+            opaque: boolean;
         };
         /** SyncStarted */
         SyncStarted: {
@@ -2082,6 +3854,15 @@ export interface components {
         Targets: {
             databases?: (number | string)[] | null;
             environments?: string[] | null;
+            group?: string | null;
+        };
+        /** TaskBefore */
+        TaskBefore: {
+            name: string;
+            status: string;
+            skip_reason: string | null;
+            /** @enum {null|string} */
+            failure_class: "failed" | "error" | null;
         };
         /** TaskChange */
         TaskChange: {
@@ -2090,6 +3871,14 @@ export interface components {
             /** @enum {string} */
             state: "applied" | "already_applied" | "failed" | "unknown" | "not_run";
             run: number | null;
+        };
+        /** TaskContext */
+        TaskContext: {
+            stages: components["schemas"]["StageBefore"][];
+            omitted_stages: number;
+            outputs: {
+                [key: string]: boolean | number | string | null;
+            };
         };
         /** TaskOut */
         TaskOut: {
@@ -2104,6 +3893,9 @@ export interface components {
             status: string;
             skip_reason: string | null;
             skip_note: string | null;
+            /** @enum {string} */
+            when: "on_success" | "on_failure" | "always";
+            allow_failure: boolean;
             attempts: number;
             failure: components["schemas"]["Failure"] | null;
             progress: string | null;
@@ -2118,6 +3910,21 @@ export interface components {
             changes: components["schemas"]["TaskChange"][];
             run_at: string | null;
             runs: components["schemas"]["RunOut"][];
+            settlements: components["schemas"]["SettlementOut"][];
+            query: components["schemas"]["QueryOut"] | null;
+            creates: components["schemas"]["NewDatabaseOut"] | null;
+            only_if: components["schemas"]["ConditionOut"][];
+            outputs: {
+                [key: string]: boolean | number | string | null;
+            };
+            context: components["schemas"]["TaskContext"];
+            timeout: number;
+        };
+        /** TaskSessions */
+        TaskSessions: {
+            /** Format: date-time */
+            observed_at: string;
+            sessions: components["schemas"]["SessionOut"][];
         };
         /** TaskSummary */
         TaskSummary: {
@@ -2132,6 +3939,9 @@ export interface components {
             status: string;
             skip_reason: string | null;
             skip_note: string | null;
+            /** @enum {string} */
+            when: "on_success" | "on_failure" | "always";
+            allow_failure: boolean;
             attempts: number;
             failure: components["schemas"]["Failure"] | null;
             progress: string | null;
@@ -2147,6 +3957,11 @@ export interface components {
             detail: string;
             ms: number;
         };
+        /** TierEscalation */
+        TierEscalation: {
+            when: components["schemas"]["EscalationWhen"];
+            add_steps: components["schemas"]["TierStep"][];
+        };
         /** TierOut */
         TierOut: {
             slug: string;
@@ -2157,6 +3972,11 @@ export interface components {
             rollout: "auto" | "manual";
             /** @enum {string} */
             blocking_severity: "error" | "warning" | "info";
+            requires_lower_environments: boolean;
+            soak: number;
+            windows: components["schemas"]["TierWindow"][];
+            escalations: components["schemas"]["TierEscalation"][];
+            next_windows: string[];
             environments: string[];
             version: number;
         };
@@ -2165,6 +3985,13 @@ export interface components {
             any_of: components["schemas"]["Filler"][];
             /** @default 1 */
             count: number;
+        };
+        /** TierWindow */
+        TierWindow: {
+            cron: string;
+            duration_minutes: number;
+            /** @default UTC */
+            time_zone: string;
         };
         /** TokenOut */
         TokenOut: {
@@ -2188,8 +4015,20 @@ export interface components {
             /** Format: date-time */
             created_at: string;
         };
+        /** WindowsPreview */
+        WindowsPreview: {
+            windows: components["schemas"]["TierWindow"][];
+        };
         /** WithReason */
         WithReason: {
+            reason: string;
+        };
+        /** Override */
+        gates_Override: {
+            reason: string;
+        };
+        /** Override */
+        promotions_Override: {
             reason: string;
         };
         /** @description RFC 9457, with a stable code and what is wrong with which field. */
@@ -2387,6 +4226,136 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    startDeviceLogin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewDeviceLogin"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceLoginStarted"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    fetchDeviceToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeviceCode"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedToken"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getDeviceLogin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceLoginOut"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    decideDeviceLogin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_code: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeviceDecision"];
+            };
+        };
         responses: {
             /** @description Request fulfilled, nothing follows */
             204: {
@@ -3027,6 +4996,314 @@ export interface operations {
             };
         };
     };
+    listFreezes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Frozen"][];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getEnvironmentFreeze: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FreezeOut"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    freezeEnvironment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewFreeze"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FreezeOut"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    thawEnvironment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getProjectFreeze: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FreezeOut"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    freezeProject: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewFreeze"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FreezeOut"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    thawProject: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getStop: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FreezeOut"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    stopEverything: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WithReason"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FreezeOut"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endStop: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listTiers: {
         parameters: {
             query?: {
@@ -3084,6 +5361,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TierOut"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    previewWindows: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WindowsPreview"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Opening"][];
                 };
             };
             /** @description A problem. */
@@ -3185,6 +5495,246 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TierOut"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listGroups: {
+        parameters: {
+            query?: {
+                /** @description Items at most. */
+                page_size?: number;
+                /** @description next_page_token of the page before. */
+                page_token?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_penstock.web.schemas.catalog.GroupOut_"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createGroup: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request get the same answer; another request with the key is 409. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewGroup"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GroupOut"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getGroup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GroupOut"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteGroup: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that the edit was made from; 412 when somebody else was faster. */
+                "If-Match"?: string;
+            };
+            path: {
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    updateGroup: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that the edit was made from; 412 when somebody else was faster. */
+                "If-Match"?: string;
+            };
+            path: {
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PatchGroup"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GroupOut"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listGroupMembers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"][];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putGroupMembers: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that the edit was made from; 412 when somebody else was faster. */
+                "If-Match"?: string;
+            };
+            path: {
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": string[];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"][];
                 };
             };
             /** @description A problem. */
@@ -3607,6 +6157,258 @@ export interface operations {
             };
         };
     };
+    listDatabaseGroups: {
+        parameters: {
+            query?: {
+                /** @description Items at most. */
+                page_size?: number;
+                /** @description next_page_token of the page before. */
+                page_token?: string | null;
+            };
+            header?: never;
+            path: {
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_penstock.web.schemas.catalog.DatabaseGroupOut_"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createDatabaseGroup: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request get the same answer; another request with the key is 409. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewDatabaseGroup"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatabaseGroupOut"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    previewDatabaseGroup: {
+        parameters: {
+            query: {
+                selector: string;
+                /** @description Items at most. */
+                page_size?: number;
+                /** @description next_page_token of the page before. */
+                page_token?: string | null;
+            };
+            header?: never;
+            path: {
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_penstock.web.schemas.catalog.DatabaseOut_"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getDatabaseGroup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                slug: string;
+                group: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatabaseGroupOut"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteDatabaseGroup: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that the edit was made from; 412 when somebody else was faster. */
+                "If-Match"?: string;
+            };
+            path: {
+                slug: string;
+                group: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    updateDatabaseGroup: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that the edit was made from; 412 when somebody else was faster. */
+                "If-Match"?: string;
+            };
+            path: {
+                slug: string;
+                group: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PatchDatabaseGroup"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatabaseGroupOut"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listGroupDatabases: {
+        parameters: {
+            query?: {
+                /** @description Items at most. */
+                page_size?: number;
+                /** @description next_page_token of the page before. */
+                page_token?: string | null;
+            };
+            header?: never;
+            path: {
+                slug: string;
+                group: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_penstock.web.schemas.catalog.DatabaseOut_"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listSchedules: {
         parameters: {
             query?: {
@@ -3659,6 +6461,37 @@ export interface operations {
         responses: {
             /** @description Document created, URL follows */
             201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleOut"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getSchedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                schedule_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3741,10 +6574,47 @@ export interface operations {
             };
         };
     };
+    listSlots: {
+        parameters: {
+            query?: {
+                /** @description Items at most. */
+                page_size?: number;
+                /** @description next_page_token of the page before. */
+                page_token?: string | null;
+            };
+            header?: never;
+            path: {
+                schedule_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_penstock.web.schemas.catalog.SlotOut_"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listReleases: {
         parameters: {
             query?: {
                 project?: string | null;
+                digest?: string | null;
                 /** @description Items at most. */
                 page_size?: number;
                 /** @description next_page_token of the page before. */
@@ -3830,6 +6700,407 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ReleaseOut"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    promote: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request get the same answer; another request with the key is 409. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPromotion"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromotionOut"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    previewPromotion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPromotion"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromotionPreview"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getBoard: {
+        parameters: {
+            query?: {
+                /** @description Items at most. */
+                page_size?: number;
+                /** @description next_page_token of the page before. */
+                page_token?: string | null;
+            };
+            header?: never;
+            path: {
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Board"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listDatabaseReleases: {
+        parameters: {
+            query?: {
+                /** @description Items at most. */
+                page_size?: number;
+                /** @description next_page_token of the page before. */
+                page_token?: string | null;
+            };
+            header?: never;
+            path: {
+                database: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_penstock.web.schemas.promotions.DatabaseRelease_"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revertIssue: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request get the same answer; another request with the key is 409. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                issue: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRevert"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RevertOut"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listStatuses: {
+        parameters: {
+            query?: {
+                environment?: string | null;
+                context?: string | null;
+                history?: boolean;
+                /** @description Items at most. */
+                page_size?: number;
+                /** @description next_page_token of the page before. */
+                page_token?: string | null;
+            };
+            header?: never;
+            path: {
+                release: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_penstock.web.schemas.checks.StatusOut_"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reportStatus: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request get the same answer; another request with the key is 409. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                release: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewStatus"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StatusOut"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    projectChecks: {
+        parameters: {
+            query?: {
+                /** @description Items at most. */
+                page_size?: number;
+                /** @description next_page_token of the page before. */
+                page_token?: string | null;
+            };
+            header?: never;
+            path: {
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CheckMatrix"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    projectStatuses: {
+        parameters: {
+            query?: {
+                environment?: string | null;
+                context?: string | null;
+                /** @description Items at most. */
+                page_size?: number;
+                /** @description next_page_token of the page before. */
+                page_token?: string | null;
+            };
+            header?: never;
+            path: {
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_penstock.web.schemas.checks.StatusOut_"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getRequiredChecks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                slug: string;
+                environment: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequiredChecksOut"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putRequiredChecks: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that the edit was made from; 412 when somebody else was faster. */
+                "If-Match"?: string;
+            };
+            path: {
+                slug: string;
+                environment: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RequiredChecks"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequiredChecksOut"];
                 };
             };
             /** @description A problem. */
@@ -4021,6 +7292,37 @@ export interface operations {
             };
         };
     };
+    resolveGroupAgain: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                issue: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssueOut"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     decide: {
         parameters: {
             query?: never;
@@ -4033,6 +7335,41 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["NewApproval"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssueOut"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    requestApproval: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                issue: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AskAgain"];
             };
         };
         responses: {
@@ -4258,6 +7595,42 @@ export interface operations {
             };
         };
     };
+    createPipeline: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request get the same answer; another request with the key is 409. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewLonePipeline"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PipelineOut"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getPipeline: {
         parameters: {
             query?: never;
@@ -4359,6 +7732,42 @@ export interface operations {
             };
         };
     };
+    updateStage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                pipeline: number;
+                stage: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PatchStage"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PipelineOut"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     holdPipeline: {
         parameters: {
             query?: never;
@@ -4435,7 +7844,47 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Advance"] | null;
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PipelineOut"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    bypassGates: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                pipeline: number;
+                stage: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewBypass"];
+            };
+        };
         responses: {
             /** @description Request fulfilled, document follows */
             200: {
@@ -4499,6 +7948,41 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskOut"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    updateTask: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                task: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PatchTask"];
+            };
+        };
         responses: {
             /** @description Request fulfilled, document follows */
             200: {
@@ -4604,6 +8088,72 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TaskOut"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    settleTask: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                task: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSettlement"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskOut"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    taskSessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                task: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskSessions"];
                 };
             };
             /** @description A problem. */
@@ -4806,6 +8356,37 @@ export interface operations {
             };
         };
     };
+    reviewAgain: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                issue: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssueFinding"][];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listEvents: {
         parameters: {
             query?: {
@@ -4879,6 +8460,10 @@ export interface operations {
                 actor?: number | null;
                 action?: string | null;
                 resource?: string | null;
+                /** @description Entries from this time on. */
+                from?: string | null;
+                /** @description Entries before this time. */
+                to?: string | null;
                 /** @description Items at most. */
                 page_size?: number;
                 /** @description next_page_token of the page before. */
@@ -4897,6 +8482,606 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_penstock.web.schemas.catalog.AuditOut_"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    verifyAudit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditVerification"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listPlugins: {
+        parameters: {
+            query?: {
+                /** @description Items at most. */
+                page_size?: number;
+                /** @description next_page_token of the page before. */
+                page_token?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_penstock.web.schemas.plugins.PluginOut_"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createPlugin: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request get the same answer; another request with the key is 409. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPlugin"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PluginOut"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getPlugin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                plugin: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PluginOut"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deletePlugin: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that the edit was made from; 412 when somebody else was faster. */
+                "If-Match"?: string;
+            };
+            path: {
+                plugin: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    updatePlugin: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that the edit was made from; 412 when somebody else was faster. */
+                "If-Match"?: string;
+            };
+            path: {
+                plugin: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PatchPlugin"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PluginOut"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotateSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                plugin: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PluginOut"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listDeliveries: {
+        parameters: {
+            query?: {
+                status?: "pending" | "delivered" | "dead" | null;
+                /** @description Items at most. */
+                page_size?: number;
+                /** @description next_page_token of the page before. */
+                page_token?: string | null;
+            };
+            header?: never;
+            path: {
+                plugin: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_penstock.web.schemas.plugins.DeliveryOut_"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    replayDelivery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                delivery: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryOut"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listRepositories: {
+        parameters: {
+            query?: {
+                /** @description Items at most. */
+                page_size?: number;
+                /** @description next_page_token of the page before. */
+                page_token?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_penstock.web.schemas.repositories.RepositoryOut_"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createRepository: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request get the same answer; another request with the key is 409. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRepository"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RepositoryOut"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getRepository: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RepositoryOut"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteRepository: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that the edit was made from; 412 when somebody else was faster. */
+                "If-Match"?: string;
+            };
+            path: {
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    updateRepository: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that the edit was made from; 412 when somebody else was faster. */
+                "If-Match"?: string;
+            };
+            path: {
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PatchRepository"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RepositoryOut"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotateHookSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RepositoryOut"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listPullRequests: {
+        parameters: {
+            query?: {
+                /** @description Items at most. */
+                page_size?: number;
+                /** @description next_page_token of the page before. */
+                page_token?: string | null;
+            };
+            header?: never;
+            path: {
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_penstock.web.schemas.repositories.PullRequestOut_"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    lookAtPullRequest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                slug: string;
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request accepted, processing continues off-line */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HookTaken"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    receiveWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request accepted, processing continues off-line */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HookTaken"];
                 };
             };
             /** @description A problem. */

@@ -1,14 +1,34 @@
 import { NavLink } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useLocation } from "@tanstack/react-router";
-import { Database, Inbox, ListChecks, type LucideIcon, ScrollText, Server, Settings } from "lucide-react";
+import {
+  BadgeCheck,
+  CalendarClock,
+  Database,
+  Inbox,
+  ListChecks,
+  type LucideIcon,
+  Milestone,
+  ScrollText,
+  Server,
+  Settings,
+} from "lucide-react";
 import { issueListQuery } from "@/api/queries";
 import type { Me } from "@/api/types";
 import classes from "./Shell.module.css";
 import { mayInWorkspace, useMe } from "./session";
 
 export type Place = {
-  to: "/" | "/issues" | "/databases" | "/instances" | "/settings" | "/audit";
+  to:
+    | "/"
+    | "/issues"
+    | "/board"
+    | "/checks"
+    | "/databases"
+    | "/instances"
+    | "/schedules"
+    | "/settings"
+    | "/audit";
   label: string;
   keys: string;
   icon: LucideIcon;
@@ -18,12 +38,21 @@ export type Place = {
 export const PLACES: Place[] = [
   { to: "/", label: "Inbox", keys: "g h", icon: Inbox },
   { to: "/issues", label: "Issues", keys: "g i", icon: ListChecks },
+  { to: "/board", label: "Releases", keys: "g r", icon: Milestone },
+  { to: "/checks", label: "Checks", keys: "g c", icon: BadgeCheck },
   { to: "/databases", label: "Databases", keys: "g d", icon: Database },
   {
     to: "/instances",
     label: "Instances",
     keys: "g n",
     icon: Server,
+    shown: (me) => mayInWorkspace(me, "instance.read"),
+  },
+  {
+    to: "/schedules",
+    label: "Schedules",
+    keys: "g e",
+    icon: CalendarClock,
     shown: (me) => mayInWorkspace(me, "instance.read"),
   },
   { to: "/settings", label: "Settings", keys: "g s", icon: Settings },

@@ -8,7 +8,8 @@ import { LinkPill } from "./LinkPill";
 import { Logo } from "./Logo";
 import { Nav, placesFor } from "./Nav";
 import classes from "./Shell.module.css";
-import { useMe } from "./session";
+import { StopBanner } from "./StopBanner";
+import { mayInWorkspace, useMe } from "./session";
 import { UserMenu, useTheme } from "./UserMenu";
 import { useShortcuts } from "./useShortcuts";
 
@@ -34,6 +35,16 @@ export function Shell() {
       keys,
       run: () => void navigate({ to }),
     })),
+    ...(mayInWorkspace(me, "workspace.stop")
+      ? [
+          {
+            id: "stop",
+            label: "Stop everything…",
+            group: "Do",
+            run: () => void navigate({ to: "/settings/freezes" }),
+          },
+        ]
+      : []),
     { id: "theme", label: dark ? "Use light theme" : "Use dark theme", group: "Do", run: toggle },
     { id: "help", label: "Keyboard shortcuts", group: "Do", keys: "?", run: () => setOver("help") },
     { id: "palette", label: "Search", group: "Do", keys: "/", run: openPalette },
@@ -91,6 +102,7 @@ export function Shell() {
         <Nav onLeave={nav.close} />
       </AppShell.Navbar>
       <AppShell.Main id="main" tabIndex={-1} className={classes.main}>
+        <StopBanner />
         <Outlet />
       </AppShell.Main>
       <Suspense>

@@ -102,6 +102,8 @@ export const cssVariablesResolver: CSSVariablesResolver = () => ({
     "--mantine-color-yellow-light-color": "#7a4a00",
     "--mantine-color-orange-light-color": "#8a3b00",
     "--mantine-color-red-light-color": "#a51111",
+    "--mantine-color-red-filled": "#c22525",
+    "--mantine-color-red-filled-hover": "#a51f1f",
     "--mantine-color-dimmed": "#5a6470",
     "--mantine-color-text": "#1b2229",
     "--mantine-color-placeholder": "#5f6b78",
@@ -111,6 +113,8 @@ export const cssVariablesResolver: CSSVariablesResolver = () => ({
   },
   dark: {
     ...lightText(2),
+    "--mantine-color-red-filled": "#c22525",
+    "--mantine-color-red-filled-hover": "#a51f1f",
     "--mantine-color-body": "#181d22",
     "--mantine-color-text": "#dfe5ea",
     "--mantine-color-dimmed": "#9ba7b3",

@@ -24,11 +24,12 @@ export function show(node: ReactNode) {
     defaultOptions: { queries: { retry: false, staleTime: Number.POSITIVE_INFINITY } },
   });
   client.setQueryData(meQuery.queryKey, me);
-  return render(
+  const shown = render(
     <MantineProvider env="test" theme={theme}>
       <QueryClientProvider client={client}>{node}</QueryClientProvider>
     </MantineProvider>,
   );
+  return { ...shown, client };
 }
 
 /** What axe finds; colours need a real page and are checked in the browser tests. */

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import rich_click as click
 
+from penstock.cli.local import run
 from penstock.settings import Settings, SettingsError
 from penstock.store import migrate
 
@@ -31,14 +30,14 @@ def database() -> None:
 def upgrade() -> None:
     """Bring the schema to this release's version."""
     url = _url()
-    asyncio.run(migrate.upgrade(url))
+    run(migrate.upgrade(url))
     click.echo(f"The metadata database is at {migrate.revisions()[-1]}.")
 
 
 @database.command()
 def check() -> None:
     """Say whether the schema is of this release's version; exit code 1 when it is not."""
-    if pending := asyncio.run(migrate.check(_url())):
+    if pending := run(migrate.check(_url())):
         click.echo(f"Not up to date, lacks: {', '.join(pending)}. Run penstock db upgrade.")
         raise SystemExit(1)
     click.echo("The metadata database is up to date.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import rich_click as click
 
 from penstock.engines.base import EngineName
-from penstock.engines.registry import engine_for
+from penstock.engines.registry import ENGINES, engine_for
 
 
 @click.group()
@@ -15,7 +15,10 @@ def instance() -> None:
 
 @instance.command()
 @click.argument("login")
-@click.option("--engine", type=click.Choice(["postgres"]), default="postgres", show_default=True)
+@click.option("--engine", type=click.Choice(list(ENGINES)), default="postgres", show_default=True)
 def grants(login: str, engine: EngineName) -> None:
-    """Print SQL that lets LOGIN add to the ledger but not rewrite it; an owner runs it in each target database."""
+    """Print SQL that lets LOGIN add to the ledger but not rewrite it.
+
+    An owner runs it: in each target database of PostgreSQL, once for a whole server of MySQL or MariaDB.
+    """
     click.echo(engine_for(engine).grants(login))

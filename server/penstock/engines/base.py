@@ -13,13 +13,17 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from penstock.domain.errors import PenstockError, Unavailable
+from penstock.domain.pipeline.creation import NewDatabase
+from penstock.domain.pipeline.query import Answer
 from penstock.schema.model import DatabaseSchema
+from penstock.sql.statement import Statement
 
 EngineName = Literal["postgres", "mysql", "mariadb"]
 TlsMode = Literal["disable", "prefer", "require", "verify-full"]
+Support = Literal["supported", "experimental"]
 LedgerProtection = Literal["protected", "writable", "absent", "unknown"]
 ApplyState = Literal["applied", "already_applied", "failed", "unknown", "canceled", "not_run"]
 FailureKind = Literal[
@@ -27,7 +31,7 @@ FailureKind = Literal[
 ]
 FailureClass = Literal["failed", "error"]
 Retry = Literal["no", "transaction", "connect", "proof"]
-Proof = Literal["applied", "not_applied", "conflict"]
+Proof = Literal["applied", "not_applied", "conflict", "unknown"]
 LogLevel = Literal["debug", "info", "notice", "warning", "error"]
 
 # Design 2.2: what the change did wrong is FAILED, what happened to the change is ERROR.
@@ -63,6 +67,7 @@ class Capabilities:
         journal: changes with non-transactional statements can run in journaled steps.
         takeover: a session of an older attempt can be found by its name and ended.
         blockers: the server can say which session another one waits for.
+        support: ``experimental`` until the conformance suite has run on servers of that kind.
     """
 
     transactional_ddl: bool
@@ -71,6 +76,7 @@ class Capabilities:
     journal: bool
     takeover: bool
     blockers: bool
+    support: Support
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +86,8 @@ class Target:
     Args:
         connect_timeout: seconds for one attempt to connect, from DNS to a finished login.
         application_name: what the server shows for our sessions; see `application_name`.
+        maintenance_database: what leads to the instance as a whole, where a server cannot be entered but through a
+            database.
         tls_ca: path of a PEM file with the authorities that ``verify-full`` trusts, else the system's.
     """
 
@@ -92,6 +100,7 @@ class Target:
     database: str | None = None
     application_name: str = DEFAULT_APPLICATION_NAME
     connect_timeout: float = 10.0
+    maintenance_database: str = "postgres"
     tls_ca: str | None = None
 
 
@@ -114,6 +123,7 @@ class InstanceReport:
     Args:
         version: as the server spells it, for example ``15.20``; None when it was not reached.
         flavour: ``postgresql``, ``mariadb`` or ``mysql``.
+        support: how far servers of that flavour are supported; None when it was not learned.
         privileges: stable labels such as ``superuser``, ``createdb``, ``create_in_database``,
             ``read_all_stats``.
         identity: the server's own id, which approvals cover; None where the server has none or does not tell.
@@ -123,6 +133,7 @@ class InstanceReport:
     authenticated: bool
     version: str | None = None
     flavour: str | None = None
+    support: Support | None = None
     privileges: Sequence[str] = ()
     ledger: LedgerProtection = "unknown"
     identity: str | None = None
@@ -155,6 +166,53 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
+class Lock:
+    """A lock that a session holds or wants.
+
+    Args:
+        kind: ``penstock`` for ours on the database, else the server's word, for example ``relation`` or ``metadata``.
+        granted: it has it; otherwise it waits for it.
+    """
+
+    kind: str
+    object: str | None
+    mode: str | None
+    granted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A session that has to do with what a task waits for.
+
+    Args:
+        role: ``own``: the task's; ``holder``: has our lock on the database; ``blocker``: some of these wait for it.
+        certain: False when the server does not tell who holds a lock, and this session might.
+    """
+
+    session: Session
+    role: Literal["own", "holder", "blocker"]
+    certain: bool = True
+    locks: Sequence[Lock] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TableFacts:
+    """A table as the server's catalog and statistics have it.
+
+    Args:
+        rows: an estimate; None when the server has none.
+        bytes: on disk, with indexes and partitions.
+        kind: what stores it: ``InnoDB``, ``Aria`` …; on PostgreSQL the kind of relation.
+        transactional: what is written to it is taken back by ROLLBACK, and by a crash.
+    """
+
+    rows: int | None
+    bytes: int
+    kind: str
+    transactional: bool
+
+
+@dataclass(frozen=True, slots=True)
 class LedgerRow:
     """One row of the ledger: this change is in this database."""
 
@@ -168,6 +226,27 @@ class LedgerRow:
     run: str
     actor: str
     applied_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """One change that another tool calls applied; see `penstock.engines.history`.
+
+    Args:
+        digest: ``sha256:<hex>`` of its bytes, where the tool kept them.
+        checksum: the tool's own, as it spells it.
+        upto: everything before it counts as applied, too.
+        alias: a shorter name of the version.
+    """
+
+    tool: str
+    version: str
+    name: str
+    digest: str | None = None
+    checksum: str | None = None
+    at: datetime | None = None
+    upto: bool = False
+    alias: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +291,8 @@ class Failure:
             ``proof`` only after the target's lock and ledger have been read.
         statement_index: 0-based, into the change's statements.
         line, column: 1-based position in the change's text, column in characters.
+        data: more that is known, as plain JSON, for whoever has to settle it, or the first rows of a query that found
+            what it should not; never secrets.
     """
 
     kind: FailureKind
@@ -223,6 +304,7 @@ class Failure:
     column: int | None = None
     hint: str | None = None
     detail: str | None = None
+    data: Mapping[str, Any] | None = None
 
     @property
     def failure_class(self) -> FailureClass:
@@ -246,6 +328,7 @@ class ApplyResult:
         duration: seconds, waiting for locks included.
         ledger: the row that proves ``applied`` and ``already_applied``, or that stands against a
             ``version_conflict``.
+        kept: statements, from the first on, that stay in the database although the change is not applied.
     """
 
     state: ApplyState
@@ -257,6 +340,29 @@ class ApplyResult:
     tries: int = 0
     duration: float = 0.0
     ledger: LedgerRow | None = None
+    kept: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class QueryResult:
+    """How a query ended.
+
+    Args:
+        state: ``failed`` comes with a failure; its retry ``connect`` or ``transaction`` says that it may be asked
+            again.
+    """
+
+    state: Literal["answered", "failed", "canceled"]
+    answer: Answer | None = None
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrialFailure:
+    """Why scripts did not run through; ``script`` is the number of the one that failed, from 0."""
+
+    script: int
+    failure: Failure
 
 
 class TargetUnavailable(Unavailable):
@@ -264,9 +370,9 @@ class TargetUnavailable(Unavailable):
 
     code = "target_unavailable"
 
-    def __init__(self, failure: Failure) -> None:
+    def __init__(self, failure: Failure, **extra: Any) -> None:
         self.failure = failure
-        super().__init__(failure.message)
+        super().__init__(failure.message, **extra)
 
 
 class RunPort(Protocol):
@@ -322,10 +428,38 @@ class EngineSession(Protocol):
             TargetUnavailable: not reached, or the lock is not free after ``wait`` seconds.
         """
 
+    async def disown(self, request: ApplyRequest, *, wait: float = 60.0) -> LedgerRow | None:
+        """Under the target's lock, take back what the journal says of a change that a person settled as not applied.
+
+        A step that was interrupted may run again.  When none was, nothing of the change counts as done any more.
+
+        Returns:
+            None, or the ledger's row: then the change is applied, whatever anybody says, and nothing was touched.
+
+        Raises:
+            TargetUnavailable: not reached, or the lock is not free after ``wait`` seconds.
+        """
+
     async def proof(self, project: str, version: str, change_digest: str, *, wait: float = 60.0) -> Proof:
         """Take the lock, read the ledger, say what is true.
 
+        ``unknown``: an attempt was lost in the midst of a statement of which nobody can tell whether it took effect.
+
         Raises `TargetUnavailable` when that was not possible.
+        """
+
+
+class Creation(Protocol):
+    """The making of one database, by whoever holds the lock for it."""
+
+    async def exists(self) -> bool:
+        """Whether there is a database of that name, as far as this login sees. Raises `TargetUnavailable`."""
+
+    async def create(self) -> None:
+        """Make it.
+
+        Raises:
+            TargetUnavailable: with retry ``proof`` when nobody knows whether it was made; otherwise it was not.
         """
 
 
@@ -362,6 +496,78 @@ class Engine(Protocol):
 
     async def sessions(self, target: Target, application_name: str) -> list[Session]:
         """Sessions of that name, followed by the sessions that they wait for. Raises `TargetUnavailable`."""
+
+    async def waits(self, target: Target, application_name: str) -> list[Wait]:
+        """Sessions of that name, who holds our lock on the database, and whom they wait for, with their locks.
+
+        Raises `TargetUnavailable`.
+        """
+
+    async def clock(self, target: Target) -> datetime:
+        """The server's time. Raises `TargetUnavailable`."""
+
+    async def history(self, target: Target) -> list[HistoryEntry]:
+        """What history tables of other tools in ``target.database`` call applied; empty when there are none.
+
+        Raises `TargetUnavailable`.
+        """
+
+    async def table_facts(self, target: Target, names: Sequence[str]) -> dict[str, TableFacts]:
+        """What the catalog of ``target.database`` says of some tables: one query, without the lock of any.
+
+        Args:
+            names: as a classification spells them, with or without a schema (on MySQL and MariaDB: a database).
+
+        Returns:
+            by name, without those that are no table there.
+
+        Raises `TargetUnavailable`, also when the answer takes more than a few seconds.
+        """
+
+    async def query(self, target: Target, statement: Statement, port: RunPort) -> QueryResult:
+        """Ask one query in a transaction that may not write, and read the first rows of its answer.
+
+        Raises:
+            TargetUnavailable: not reached.
+            LeaseLost: from ``port``.
+        """
+
+    def creation(
+        self, target: Target, new: NewDatabase, port: RunPort, *, wait: bool = False
+    ) -> AbstractAsyncContextManager[Creation]:
+        """Connect to the instance and take the lock under which that database is made.
+
+        The lock belongs to the connection that makes it, so an attempt that was lost holds it as long as it can still
+        make the database.
+
+        Args:
+            wait: a cancel must not end the waiting: an earlier attempt may have made it, and somebody has to find out.
+
+        Raises:
+            TargetUnavailable: not reached, or the lock was not free before the run's time was over or it was canceled
+                (code ``target_busy``).
+        """
+
+    async def create_database(self, target: Target, name: str) -> None:
+        """Make an empty database. Raises `TargetUnavailable`, also when there is one of that name or we may not."""
+
+    async def drop_database(self, target: Target, name: str) -> None:
+        """Drop a database if it is there, whoever is connected to it. Raises `TargetUnavailable`."""
+
+    async def try_scripts(
+        self, target: Target, scripts: Sequence[Sequence[Statement]], seconds: float
+    ) -> TrialFailure | None:
+        """Run scripts one after the other in a database that nobody else uses, statement by statement.
+
+        Args:
+            seconds: for all of them together.
+
+        Returns:
+            the first failure, or None.
+
+        Raises:
+            TargetUnavailable: not reached.
+        """
 
     async def cancel(self, target: Target, application_name: str) -> int:
         """Cancel the running statements of that name's sessions; returns how many. Raises

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from penstock.domain import clock
 from penstock.engines.base import LogLevel, RunPort, Session
 
 
@@ -56,7 +56,7 @@ class Patience:
     @property
     def left(self) -> float:
         """Seconds until the deadline, never negative."""
-        return max(0.0, self.until - time.monotonic())
+        return max(0.0, self.until - clock.monotonic())
 
     def check(self, waited_for: Sequence[Session] = ()) -> None:
         """Raises `Interrupted` when it is over."""

@@ -1,23 +1,38 @@
-"""Writes how attempts ended, in batches: while one transaction is under way the next ends gather, without a delay."""
+"""Writes how attempts ended, in batches: the first at once; while its transaction is under way, and a moment longer,
+the next ends gather.  The transaction that writes them also takes up what comes next.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextvars import Context
 from dataclasses import dataclass
+from typing import Final
 
+import asyncpg
 import structlog
 from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError
 
-from penstock.services.attempts import Attempts
+from penstock.runtime.metadata import Metadata
+from penstock.services.attempts import Ended, Taker
 from penstock.store import runs
 from penstock.store.database import TROUBLE
 
 log = structlog.get_logger(__name__)
 
 # The metadata database answered, and will say the same next time.
-REFUSED = (DataError, IntegrityError, ProgrammingError)
+REFUSED = (
+    DataError,
+    IntegrityError,
+    ProgrammingError,
+    asyncpg.DataError,
+    asyncpg.exceptions.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.SyntaxOrAccessError,
+)
+REST: Final = 0.025  # seconds between two transactions of one pipeline: what they have in common is paid for once
 
 
 @dataclass(slots=True)
@@ -27,10 +42,19 @@ class _Waiting:
 
 
 class Completions:
-    """One per runner; a pipeline's ends are written by one transaction at a time."""
+    """One per runner; a pipeline's ends are written by one transaction at a time.
 
-    def __init__(self, attempts: Attempts) -> None:
-        self._attempts = attempts
+    Args:
+        taking: how many ends are about to be written -> the runner with its room, theirs included, kept for us until
+            ``taken`` is called.
+        taken: that, how many ends they were, and what was written and comes next, or None when nothing could be.
+    """
+
+    def __init__(
+        self, metadata: Metadata, taking: Callable[[int], Taker], taken: Callable[[Taker, int, Ended | None], None]
+    ) -> None:
+        self._metadata = metadata
+        self._taking, self._taken = taking, taken
         self._waiting: dict[int, list[_Waiting]] = defaultdict(list)
         self._writers: dict[int, asyncio.Task[None]] = {}
 
@@ -47,13 +71,14 @@ class Completions:
         waiting = _Waiting(end, asyncio.get_running_loop().create_future())
         self._waiting[pipeline_id].append(waiting)
         if pipeline_id not in self._writers:
-            self._writers[pipeline_id] = asyncio.create_task(self._write(pipeline_id))
+            self._writers[pipeline_id] = asyncio.create_task(self._write(pipeline_id), context=Context())
         return await waiting.done
 
     async def _write(self, pipeline_id: int) -> None:
         try:
             while batch := self._waiting.pop(pipeline_id, None):
                 await self._write_batch(pipeline_id, batch)
+                await asyncio.sleep(REST)
         finally:
             del self._writers[pipeline_id]
 
@@ -69,16 +94,20 @@ class Completions:
             return
         for waiting in batch:
             if not waiting.done.done():
-                waiting.done.set_result(waiting.end.claimed.id in written)
+                waiting.done.set_result(waiting.end.claimed.lease in written)
 
-    async def _written(self, pipeline_id: int, ends: list[runs.End]) -> set[int]:
+    async def _written(self, pipeline_id: int, ends: list[runs.End]) -> set[bytes]:
         delay = 0.2
         while True:
+            taker, ended = self._taking(len(ends)), None
             try:
-                return await self._attempts.end(pipeline_id, ends)
+                ended = await self._metadata.end(pipeline_id, ends, taker)
+                return {claimed.lease for claimed in ended.written}
             except REFUSED:
                 raise
             except TROUBLE as error:
                 log.warning("completion_failed", pipeline=pipeline_id, error=repr(error)[:500])
+            finally:
+                self._taken(taker, len(ends), ended)
             await asyncio.sleep(delay)
             delay = min(delay * 2, 5.0)

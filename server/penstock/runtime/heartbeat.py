@@ -6,17 +6,17 @@ A driver that decodes a million rows in pure Python blocks the runner's loop; it
 from __future__ import annotations
 
 import asyncio
-import threading
-import time
+import contextlib
 import uuid
 from collections.abc import Callable, Mapping
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from penstock.domain import clock
+from penstock.runtime.beside import Beside
+from penstock.runtime.metadata import Metadata
 from penstock.services import metrics
-from penstock.store import queue
-from penstock.store.database import TROUBLE, Database
+from penstock.store.database import TROUBLE
 
 log = structlog.get_logger(__name__)
 
@@ -27,59 +27,53 @@ class Heartbeat:
     """One per runner.
 
     Args:
-        url: of the metadata database.
+        beside: the thread, or what takes its place.
         held: returns task id -> lease of everything the runner works on; called from the thread.
-        answer: called in the thread with (monotonic time before the beat, task id -> cancel asked, the leases that
+        answer: called in the thread with (`clock.monotonic` before the beat, task id -> cancel asked, the leases that
             were asked for).
     """
 
     def __init__(
         self,
-        url: str,
+        metadata: Metadata,
         runner_id: uuid.UUID,
         *,
         lease_seconds: float,
         beat_seconds: float,
+        beside: Beside,
         held: Callable[[], Mapping[int, bytes]],
         answer: Answer,
     ) -> None:
-        self._url = url
+        self._metadata = metadata
         self._runner_id = runner_id
         self._lease_seconds = lease_seconds
         self._beat_seconds = beat_seconds
+        self._beside = beside
         self._held = held
         self._answer = answer
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="heartbeat", daemon=True)
 
     def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
+        """Start to beat."""
+        self._beside.start(self._run)
 
     def stop(self) -> None:
-        """Stop the thread after the beat that is under way; leases are not given up by this."""
-        self._stop.set()
-        self._thread.join(timeout=self._beat_seconds)
+        """Stop after the beat that is under way; leases are not given up by this."""
+        self._beside.stop(self._beat_seconds)
 
-    async def _run(self) -> None:
-        database = Database(self._url, pool_size=1)
-        last = time.monotonic()
-        try:
-            while not self._stop.is_set():
-                began = time.monotonic()
+    async def _run(self, stopped: asyncio.Event) -> None:
+        async with self._metadata.apart() as metadata:
+            last = clock.monotonic()
+            while not stopped.is_set():
+                began = clock.monotonic()
                 held = dict(self._held())
                 try:
-
-                    async def work(conn: AsyncConnection, held: dict[int, bytes] = held) -> dict[int, bool]:
-                        return await queue.beat(conn, self._runner_id, held, self._lease_seconds)
-
                     async with asyncio.timeout(self._beat_seconds):
-                        ours = await database.run(work)
+                        ours = await metadata.beat(self._runner_id, held, self._lease_seconds)
                     self._answer(began, ours, held)
-                    last = time.monotonic()
+                    last = clock.monotonic()
                 except TROUBLE as error:
                     log.warning("heartbeat_failed", error=type(error).__name__)
-                metrics.heartbeat_age.set(time.monotonic() - last)
-                await asyncio.to_thread(self._stop.wait, self._beat_seconds)
-        finally:
-            await database.close()
+                metrics.heartbeat_age.set(clock.monotonic() - last)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._beat_seconds):
+                        await stopped.wait()

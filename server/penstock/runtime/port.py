@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import itertools
-import time
 from collections import deque
 from collections.abc import Sequence
 from typing import Final, Literal
 
+from penstock.domain import clock
 from penstock.engines.base import LeaseLost, LogLevel, Session
+from penstock.runtime.standings import Standings
 from penstock.store import queue, runs
-from penstock.store.database import TROUBLE, Database
+from penstock.store.database import TROUBLE
 
 MAX_LINES: Final = 100_000
 MAX_LINE: Final = 10_000
@@ -36,7 +36,7 @@ class TaskPort:
 
     def __init__(
         self,
-        database: Database,
+        standings: Standings,
         claimed: queue.Claimed,
         *,
         lease_until: float,
@@ -53,7 +53,7 @@ class TaskPort:
         self.progress_text: str | None = None
         self.waiting: tuple[str, ...] = ()
         self.dirty = asyncio.Event()
-        self._database = database
+        self._standings = standings
         self._lines: deque[runs.Line] = deque()
         self._seq = 0
         self._lost = False
@@ -72,7 +72,7 @@ class TaskPort:
     @property
     def lost(self) -> bool:
         """The lease is known to be lost, or may have run out by our own clock."""
-        return self._lost or time.monotonic() >= self.lease_until - self._margin
+        return self._lost or clock.monotonic() >= self.lease_until - self._margin
 
     async def still_mine(self) -> None:
         """Ask the metadata database for lease and, before anything was sent, for the permit.
@@ -82,8 +82,7 @@ class TaskPort:
         while True:
             self.may_start_statement()
             try:
-                async with self._database.connect() as conn:
-                    standing = await queue.standing(conn, self.claimed)
+                standing = await self._standings.ask(self.claimed)
                 if not standing.holds:
                     raise LeaseLost
                 if not self.sent and not standing.permitted:
@@ -107,9 +106,7 @@ class TaskPort:
         text = text.replace("\0", "\N{SYMBOL FOR NULL}")
         if len(text) > MAX_LINE:
             text = text[:MAX_LINE] + f" … ({len(text) - MAX_LINE:,} more characters)"
-        self._lines.append(
-            runs.Line(self._seq, dt.datetime.now(dt.UTC), _LEVELS.get(level, level), text, statement_index)
-        )
+        self._lines.append(runs.Line(self._seq, clock.now(), _LEVELS.get(level, level), text, statement_index))
         self.dirty.set()
 
     def progress(self, statement_index: int, total: int, rows: int | None) -> None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import time
-
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from penstock.domain import clock
+from penstock.runtime.metadata import Metadata
 from penstock.services import metrics
-from penstock.services.progress import Progress
-from penstock.store import queue, tasks
-from penstock.store.database import Database
+from penstock.store import tasks
 
 log = structlog.get_logger(__name__)
 
@@ -25,42 +22,38 @@ class Reaper:
             runners can heartbeat first.
     """
 
-    def __init__(self, database: Database, *, lease_seconds: float) -> None:
-        self._database = database
+    def __init__(self, metadata: Metadata, *, lease_seconds: float) -> None:
+        self._metadata = metadata
         self._lease_seconds = lease_seconds
-        self._not_before = time.monotonic() + lease_seconds
-        self._last_round = time.monotonic()
+        self._not_before = clock.monotonic() + lease_seconds
+        self._answered_at = clock.monotonic()
         self._swept: tasks.Swept | None = None
 
     async def round(self) -> bool:
         """Returns whether a full batch was found."""
-        now = time.monotonic()
         await self._sweep()
-        if now - self._last_round > self._lease_seconds:
-            self._not_before = now + self._lease_seconds
-        async with self._database.connect() as conn:
-            found = await queue.expired(conn, BATCH)
-        self._last_round = time.monotonic()
-        if time.monotonic() < self._not_before:
-            return False
+        self._answered()
+        found = await self._metadata.expired(BATCH)
+        self._answered()
         for pipeline_id, task_ids in found.items():
-
-            async def work(conn: AsyncConnection, pipeline_id: int = pipeline_id, ids: list[int] = task_ids) -> int:
-                progress = await Progress.lock(conn, pipeline_id)
-                moved = await queue.rescue(conn, ids)
-                if moved:
-                    await progress.advance()  # a gate may have closed while it was at work
-                await progress.finish(touched=bool(moved))
-                return len(moved)
-
-            rescued = await self._database.run(work)
+            if clock.monotonic() < self._not_before:
+                return False
+            rescued = await self._metadata.rescue(pipeline_id, task_ids)
+            self._answered()
             metrics.rescued.inc(rescued)
             if rescued:
                 log.warning("tasks_rescued", pipeline=pipeline_id, tasks=rescued)
         return sum(map(len, found.values())) == BATCH
 
+    def _answered(self) -> None:
+        """Between two answers of the metadata database lies less than a lease, or there was an outage."""
+        now = clock.monotonic()
+        if now - self._answered_at > self._lease_seconds:
+            self._not_before = now + self._lease_seconds
+        self._answered_at = now
+
     async def _sweep(self) -> None:
-        before, self._swept = self._swept, await self._database.run(tasks.sweep)
+        before, self._swept = self._swept, await self._metadata.sweep()
         if repaired := self._swept.forgotten(before):
             metrics.slot_repairs.inc(repaired)
             log.error("slots_repaired", instances=repaired)

@@ -11,27 +11,30 @@ import contextlib
 import os
 import socket
 import threading
-import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from penstock.domain import clock, failpoints
 from penstock.domain.errors import PenstockError
 from penstock.engines.base import Failure, LeaseLost
 from penstock.runtime import logbook
+from penstock.runtime.beside import Beside, Thread
 from penstock.runtime.completions import REFUSED, Completions
 from penstock.runtime.heartbeat import Heartbeat
 from penstock.runtime.loop import Signal
+from penstock.runtime.metadata import Metadata
+from penstock.runtime.points import Point
 from penstock.runtime.port import TaskPort
+from penstock.runtime.standings import Standings
 from penstock.runtime.work.base import Work, again, failed
 from penstock.services import metrics
-from penstock.services.attempts import Attempts
+from penstock.services.attempts import Ended, Taker
 from penstock.store import queue, runs
-from penstock.store.database import TROUBLE, Database
+from penstock.store.database import TROUBLE
 
 MARGIN_SECONDS: Final = 2.0
 
@@ -46,37 +49,41 @@ class Runner:
         concurrency: tasks at once.
         lease_seconds: how long a claim lasts without a heartbeat.
         beat_seconds: between heartbeats.
+        beside: where the heart beats; a thread of its own if not given.
     """
 
     def __init__(
         self,
-        database: Database,
+        metadata: Metadata,
         works: Mapping[str, Work],
         *,
         concurrency: int,
         lease_seconds: float,
         beat_seconds: float,
+        beside: Beside | None = None,
     ) -> None:
         self.id = uuid.uuid4()
         self.ready = Signal()
-        self._database = database
+        self._metadata = metadata
         self._works = works
         self._concurrency = concurrency
         self._lease_seconds = lease_seconds
-        self._attempts = Attempts(database)
-        self._completions = Completions(self._attempts)
+        self._completions = Completions(metadata, self._taking, self._taken)
+        self._standings = Standings(metadata)
         self._ports: dict[int, TaskPort] = {}
         self._ports_lock = threading.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._draining = False
+        self._kept = 0  # places for which something is being claimed
         self._claiming = asyncio.Lock()
         self._look_for_abandoned = 0.0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._heartbeat = Heartbeat(
-            database.url,
+            metadata,
             self.id,
             lease_seconds=lease_seconds,
             beat_seconds=beat_seconds,
+            beside=beside or Thread("heartbeat"),
             held=self._held,
             answer=self._answered,
         )
@@ -84,8 +91,7 @@ class Runner:
     async def start(self) -> None:
         """Announce this runner and begin to beat."""
         self._loop = asyncio.get_running_loop()
-        host, pid = socket.gethostname(), os.getpid()
-        await self._database.run(lambda conn: queue.register_runner(conn, self.id, host, pid))
+        await self._metadata.register(self.id, socket.gethostname(), os.getpid())
         self._heartbeat.start()
 
     async def round(self) -> bool:
@@ -94,27 +100,58 @@ class Runner:
             return not self._draining and await self._claim()
 
     async def _claim(self) -> bool:
-        room = self._concurrency - len(self._ports)
+        room = self._room()
         if room <= 0:
             return False
-        began = time.monotonic()
-
-        async def abandoned(conn: AsyncConnection) -> list[queue.Claimed]:
-            return await queue.claim_abandoned(conn, self.id, room - len(claims), self._lease_seconds)
-
-        claims = await self._attempts.take(self.id, room, self._lease_seconds)
-        if len(claims) < room and began >= self._look_for_abandoned:
-            claims += await self._database.run(abandoned)
-            if len(claims) < room:
-                self._look_for_abandoned = began + min(1.0, self._lease_seconds / 4)
+        began = clock.monotonic()
+        self._kept += room  # not given away a second time by what ends meanwhile
+        try:
+            claims = await self._take(room, began)
+        finally:
+            self._kept -= room
+        if claims:
+            failpoints.reach(Point.CLAIMED)
         for claimed in claims:
             self._begin(claimed, began)
         return bool(claims)
 
+    def _room(self) -> int:
+        return max(0, self._concurrency - len(self._ports) - self._kept)
+
+    def _taking(self, ending: int) -> Taker:
+        """What ends makes room for what comes next, which is claimed in the same transaction."""
+        if self._draining:
+            return Taker(self.id, 0, self._lease_seconds)
+        room = self._room()
+        self._kept += room
+        return Taker(self.id, room + ending, self._lease_seconds)
+
+    def _taken(self, taker: Taker, ending: int, ended: Ended | None) -> None:
+        self._kept -= max(0, taker.room - ending)
+        if ended is None:
+            return
+        failpoints.reach(Point.END_WRITTEN)
+        for claimed in ended.written:
+            self._forget(claimed.id, claimed.lease)
+        for claimed in ended.following.claims:
+            self._begin(claimed, ended.began)
+        if ended.following.left:
+            self.ready.set()
+
+    async def _take(self, room: int, began: float) -> list[queue.Claimed]:
+        with metrics.claim_seconds.time():
+            claims = await self._metadata.take(self.id, room, self._lease_seconds)
+        if len(claims) < room and began >= self._look_for_abandoned:
+            claims += await self._metadata.take_over(self.id, room - len(claims), self._lease_seconds)
+            if len(claims) < room:
+                self._look_for_abandoned = began + min(1.0, self._lease_seconds / 4)
+        return claims
+
     def _begin(self, claimed: queue.Claimed, began: float) -> None:
         metrics.claimed.labels(type=claimed.type).inc()
+        metrics.wait_seconds.labels(type=claimed.type).observe(max(0.0, claimed.waited))
         port = TaskPort(
-            self._database,
+            self._standings,
             claimed,
             lease_until=began + self._lease_seconds,
             margin=min(MARGIN_SECONDS, self._lease_seconds / 3),
@@ -129,8 +166,8 @@ class Runner:
     async def _work(self, claimed: queue.Claimed) -> None:
         port = self._ports[claimed.id]
         bound = structlog.contextvars.bound_contextvars(task=claimed.id, run=claimed.run_id, attempt=claimed.attempt)
-        keeper = asyncio.create_task(logbook.keep(self._database, port))
-        began = time.monotonic()
+        keeper = asyncio.create_task(logbook.keep(self._metadata, port))
+        began = clock.monotonic()
         metrics.running.inc()
         outcome = "lost"
         try:
@@ -150,9 +187,9 @@ class Runner:
             keeper.cancel()
             metrics.running.dec()
             metrics.ended.labels(type=claimed.type, outcome=outcome).inc()
-            metrics.run_seconds.labels(type=claimed.type).observe(time.monotonic() - began)
-            self._forget(claimed)
-            self.ready.set()
+            metrics.run_seconds.labels(type=claimed.type).observe(clock.monotonic() - began)
+            if self._forget(claimed.id, claimed.lease):  # else whoever wrote its end has used its place already
+                self.ready.set()
 
     async def _attempt(self, claimed: queue.Claimed, port: TaskPort) -> runs.End | None:
         """Work on a task; None when the lease is lost, so that nothing may be said."""
@@ -182,17 +219,21 @@ class Runner:
         """Write an end together with the last lines of its log; returns whether it was still ours to say."""
         if port.more_lines_than(logbook.BATCH):
             try:
-                await logbook.flush(self._database, port)
+                await logbook.flush(self._metadata, port)
             except TROUBLE as error:
                 log.warning("log_flush_failed", error=repr(error)[:200])
         lines = port.unstored(logbook.BATCH)
+        failpoints.reach(Point.ATTEMPT_MADE)
         return await self._completions.write(replace(end, lines=lines, progress=port.progress_text))
 
-    def _forget(self, claimed: queue.Claimed) -> None:
+    def _forget(self, task_id: int, lease: bytes) -> bool:
+        """Returns whether its place was still taken."""
         with self._ports_lock:
-            port = self._ports.get(claimed.id)
-            if port is not None and port.claimed.lease == claimed.lease:
-                del self._ports[claimed.id]
+            port = self._ports.get(task_id)
+            if port is None or port.claimed.lease != lease:
+                return False
+            del self._ports[task_id]
+            return True
 
     def cancel(self, payload: str) -> None:
         """Somebody asked to cancel a task; the heartbeat's answer says so too."""
@@ -216,7 +257,7 @@ class Runner:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.to_thread(self._heartbeat.stop)
-        await self._database.run(lambda conn: queue.drain_runner(conn, self.id))
+        await self._metadata.drain(self.id)
 
     def _held(self) -> Mapping[int, bytes]:
         with self._ports_lock:

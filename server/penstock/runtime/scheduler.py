@@ -4,6 +4,7 @@ this."""
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -14,27 +15,31 @@ from penstock.store.database import Database
 
 
 class Scheduler:
-    """One round fires one schedule."""
+    """One round fires one schedule.
 
-    def __init__(self, database: Database) -> None:
+    Args:
+        now: tells the time; None: the metadata database does.
+    """
+
+    def __init__(self, database: Database, now: Callable[[], dt.datetime] | None = None) -> None:
         self._database = database
+        self._now = now
 
     async def round(self) -> bool:
         """Returns whether a schedule was due."""
 
         async def work(conn: AsyncConnection) -> bool:
-            due = await firing.next_due(conn)
+            due = await firing.next_due(conn, self._now() if self._now is not None else None)
             if due is None:
                 return False
-            # After downtime only the latest missed slot fires.
-            latest = schedule.latest_slot(due.cron, due.time_zone, due.now)
-            slot = max(due.slot or latest, latest)
-            pipeline_id, under_way = await file_sync_pipeline(conn, due.instance_id, None)
-            await firing.fire(
-                conn, due.id, slot, None if under_way else pipeline_id, "skipped" if under_way else "fired"
-            )
-            following = schedule.next_slot(due.cron, due.time_zone, due.now)
-            await firing.set_next(conn, due.id, following, following + dt.timedelta(seconds=due.jitter_seconds))
+            jitter = dt.timedelta(seconds=due.jitter_seconds)
+            turn = schedule.turn(due.cron, due.time_zone, jitter, due.slot, due.now)
+            # The slot is taken first: whoever finds it taken files nothing.
+            if await firing.take(conn, due.id, turn.slot):
+                pipeline_id, under_way = await file_sync_pipeline(conn, due.instance_id, None)
+                if not under_way:
+                    await firing.fired(conn, due.id, turn.slot, pipeline_id)
+            await firing.set_next(conn, due.id, turn.next_slot, turn.next_at)
             return True
 
         return await self._database.run(work)

@@ -15,7 +15,9 @@ class Sequencer:
 
     async def round(self) -> bool:
         """Returns whether a full batch was found, so that there is more to do at once."""
-        stamped = await self._database.run(outbox.stamp)
-        sealed = await self._database.run(outbox.seal)
-        metrics.events_stamped.inc(stamped or 0)
-        return outbox.BATCH in (stamped, sealed)
+        stamped = await self._database.run_straight(outbox.TAKE_TURN, outbox.stamp)
+        if stamped is None:
+            return False
+        metrics.events_stamped.inc(stamped.events)
+        sealed = await self._database.run(outbox.seal) if stamped.unsealed else 0
+        return outbox.BATCH in (stamped.events, sealed)

@@ -11,17 +11,26 @@ from typing import Final
 import structlog
 
 from penstock.engines.base import Engine, EngineName
+from penstock.runtime.dispatcher import Dispatcher
 from penstock.runtime.gatekeeper import Gatekeeper
+from penstock.runtime.gauges import EVERY_SECONDS as GAUGES_SECONDS
+from penstock.runtime.gauges import Gauges
 from penstock.runtime.janitor import Janitor
 from penstock.runtime.loop import Signal, forever
 from penstock.runtime.reaper import Reaper
+from penstock.runtime.releases import ReleaseReader
 from penstock.runtime.runner import Runner
 from penstock.runtime.scheduler import Scheduler
 from penstock.runtime.sequencer import Sequencer
 from penstock.runtime.wakeup import Wakeup
 from penstock.runtime.work.base import Work
+from penstock.runtime.work.baseline import SchemaBaseline
 from penstock.runtime.work.database_change import DatabaseChange
+from penstock.runtime.work.database_create import DatabaseCreate
+from penstock.runtime.work.database_query import DatabaseQuery
 from penstock.runtime.work.schema_sync import SchemaSync
+from penstock.services.attempts import Attempts
+from penstock.services.pull_requests import PullRequests
 from penstock.services.targets import Targets
 from penstock.store.database import Database, driver_dsn
 from penstock.store.outbox import OUTBOX_CHANNEL
@@ -49,6 +58,9 @@ class Supervisor:
     Args:
         runner: None for a process that only serves (``--no-runner``): it still stamps events and wakes gates.
         deployment: id of this installation.
+        dispatcher: tells plugins of events; None where nobody is told.
+        pull_requests: looks at those of Git hosts; None where nobody looks.
+        lease_seconds: that of the runners elsewhere, which a process without one needs to judge them by.
     """
 
     def __init__(
@@ -58,23 +70,33 @@ class Supervisor:
         engine_for: Callable[[EngineName], Engine],
         deployment: str,
         runner: RunnerSettings | None,
+        dispatcher: Dispatcher | None = None,
+        *,
+        pull_requests: PullRequests | None = None,
+        lease_seconds: float | None = None,
     ) -> None:
         self._database = database
+        self._dispatcher = dispatcher
+        self._pull_requests = pull_requests
         self._loops: list[asyncio.Task[None]] = []
         self._stopped = False
         self._outbox, self._wake, self._calm = Signal(), Signal(), Signal()
         works: dict[str, Work] = {}
+        releases = ReleaseReader(database)
         for work in (
-            DatabaseChange(database, targets, engine_for, deployment),
+            DatabaseChange(releases, targets, engine_for, deployment),
+            SchemaBaseline(releases, targets, engine_for, deployment),
             SchemaSync(database, targets, engine_for),
+            DatabaseQuery(database, releases, targets, engine_for, deployment),
+            DatabaseCreate(database, releases, targets, engine_for, deployment),
         ):
             works[work.type] = work
-        self._lease_seconds = (runner or RunnerSettings()).lease_seconds
+        self._lease_seconds = lease_seconds or (runner or RunnerSettings()).lease_seconds
         self._runner = self._make_runner(works, runner) if runner else None
 
     def _make_runner(self, works: Mapping[str, Work], settings: RunnerSettings) -> Runner:
         return Runner(
-            self._database,
+            Attempts(self._database),
             works,
             concurrency=settings.concurrency,
             lease_seconds=settings.lease_seconds,
@@ -91,8 +113,14 @@ class Supervisor:
         self._loop("gatekeeper", Gatekeeper(self._database).round, self._wake, 2.0)
         self._loop("janitor", Janitor(self._database).round, Signal(), 60.0)
         self._loop("scheduler", Scheduler(self._database).round, self._calm, 2.0)
-        reaper = Reaper(self._database, lease_seconds=self._lease_seconds)
+        gauges = Gauges(self._database, lease_seconds=self._lease_seconds)
+        self._loop("gauges", gauges.round, Signal(), GAUGES_SECONDS)
+        reaper = Reaper(Attempts(self._database), lease_seconds=self._lease_seconds)
         self._loop("reaper", reaper.round, Signal(), min(2.0, self._lease_seconds / 3))
+        if self._dispatcher is not None:
+            self._loop("dispatcher", self._dispatcher.round, Signal(), 1.0)
+        if self._pull_requests is not None:
+            self._loop("pull_requests", self._pull_requests.round, Signal(), 1.0)
         if self._runner is not None:
             runner = self._runner
             await runner.start()

@@ -7,7 +7,7 @@ from hashlib import sha256
 
 import msgspec
 
-from penstock.schema.model import DatabaseSchema
+from penstock.schema.model import ONE_NAMESPACE, DatabaseSchema
 
 
 def canonical(schema: DatabaseSchema) -> bytes:
@@ -33,7 +33,7 @@ def restore(data: bytes, name: str) -> DatabaseSchema:
 
 
 def _renamed(schema: DatabaseSchema, old: str, new: str) -> DatabaseSchema:
-    if schema.engine == "postgres":
+    if schema.engine not in ONE_NAMESPACE:
         return msgspec.structs.replace(schema, name=new)
     namespaces = tuple(
         msgspec.structs.replace(found, name=new) if found.name == old else found for found in schema.schemas

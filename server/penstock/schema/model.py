@@ -7,7 +7,7 @@ own.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -84,6 +84,10 @@ class Schema(msgspec.Struct, frozen=True, omit_defaults=True):
     name: str
     relations: tuple[Relation, ...] = ()
     comment: str | None = None
+
+
+# Where a database holds no namespaces, and is one that bears its own name.
+ONE_NAMESPACE: Final = frozenset({"mysql", "mariadb"})
 
 
 class DatabaseSchema(msgspec.Struct, frozen=True, omit_defaults=True):

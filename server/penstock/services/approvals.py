@@ -36,6 +36,7 @@ def approver_of(principal: Principal, project_id: int | None) -> approval.Approv
         principal.email,
         principal.workspace_role,
         principal.projects.get(project_id) if project_id is not None else None,
+        groups=principal.groups,
     )
 
 
@@ -105,6 +106,39 @@ class Approvals:
             await progress.finish()
 
         await self._database.run(work)
+
+    async def ask_again(self, principal: Principal, issue_id: int, comment: str) -> None:
+        """Ask for the approvals that an issue still needs once more, for example after an answer to a request for
+        changes; everybody who is told of requests is told again.
+
+        Raises:
+            Conflict: no stage of the issue waits for an approval.
+            InvalidTransition: the issue is not open.
+        """
+
+        async def work(conn: AsyncConnection) -> None:
+            found = await issues.by_id(conn, issue_id)
+            if found is None or not allowed(principal, "issue.read", found["project_id"]):
+                raise NotFound(f"There is no issue {issue_id}.")
+            require(principal, "issue.edit", found["project_id"])
+            progress = await Progress.begin(conn, found["pipeline_id"])
+            if progress.pipeline.status != "open":
+                raise InvalidTransition(f"Issue {issue_id} is {progress.pipeline.status}: there is nothing to approve.")
+            waiting = [s.name for s in progress.pipeline.stages if lacks_approval(progress.pipeline, s)]
+            if not waiting:
+                raise Conflict("No stage of this issue waits for an approval.")
+            for name in waiting:
+                asked = events.APPROVAL_REQUESTED
+                progress.event(asked, actor_id=principal.id, stage=name, comment=comment, again=True)
+            await progress.finish()
+
+        await self._database.run(work)
+
+
+def lacks_approval(pipeline: pipelines.Pipeline, stage: pipelines.Stage) -> bool:
+    """Something of the stage may still start, and approvals are missing or somebody asked for changes."""
+    assigned = facts_of(pipeline, stage).approvals
+    return is_live(stage) and assigned is not None and bool(approval.blockers(assigned))
 
 
 def _refuse_machines(principal: Principal) -> None:

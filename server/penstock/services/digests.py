@@ -2,76 +2,81 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from penstock.domain import digest
-from penstock.services import filing
+from penstock.domain.pipeline.spec import CREATE
+from penstock.services import rewriting
 from penstock.services.progress import Progress
-from penstock.store import issues
-from penstock.store.tables.catalog import database
-from penstock.store.tables.changes import release
+from penstock.store import errands, pipelines
+from penstock.store.tables.catalog import database, instance
 from penstock.store.tables.pipelines import pipeline, stage, task
 
-# What has started keeps the digest under which it did.
-_NOT_STARTED = ("waiting", "ready", "failed", "canceled", "skipped")
+AT_ONCE: Final = 20  # pipelines that the transaction looks after in which an instance moves
 
 
-async def write(conn: AsyncConnection, pipeline_id: int) -> None:
-    """Work out the digests of a locked pipeline's tasks that have not started, and of their stages.
+async def write(conn: AsyncConnection, pipeline_id: int, *, old: int | None = None, new: int | None = None) -> None:
+    """Have the digests of a locked pipeline's tasks that have not started worked out, and those of their stages: the
+    caller's `Progress.advance` begins with it.
 
     A stage whose digest changes loses its permit and has to be run again where somebody must; approvals of the old
     digest are stale by themselves.
+
+    Args:
+        old, new: give the tasks that apply one release another one.
     """
-    rows = (
-        await conn.execute(
-            sa.select(task, release.c.digest.label("release_digest"))
-            .outerjoin(release, release.c.id == task.c.release_id)
-            .where(task.c.pipeline_id == pipeline_id)
-            .order_by(task.c.stage_id, task.c.position)
-        )
-    ).all()
-    ids = {r.database_id for r in rows if r.database_id is not None}
-    known = {t.id: t for t, _ in await issues.targets(conn, database.c.id.in_(ids))}
-    stages: dict[int, list[str]] = {}
-    changed = []
-    for row in rows:
-        new = row.digest
-        if row.status in _NOT_STARTED and row.database_id in known:
-            new = filing.task_digest(row.type, row.release_digest, row.options, known[row.database_id])
-        if new != row.digest:
-            changed.append({"task": row.id, "new_digest": new})
-        stages.setdefault(row.stage_id, []).append(new)
-    if not changed:
-        return
-    await conn.execute(
-        sa.update(task).where(task.c.id == sa.bindparam("task")).values(digest=sa.bindparam("new_digest")), changed
-    )
-    for stage_id, digests in stages.items():
-        new = digest.of_stage(digests)
-        await conn.execute(
-            sa.update(stage)
-            .where(stage.c.id == stage_id, stage.c.digest != new)
-            .values(
-                digest=new,
-                findings=await filing.stage_findings(conn, stage_id),
-                advanced_at=None,
-                advanced_by=None,
-            )
-        )
+    await rewriting.begin(conn, stage.c.pipeline_id == pipeline_id, old=old, new=new)
 
 
 async def instance_moved(conn: AsyncConnection, instance_id: int) -> None:
-    """An instance is somewhere else now: what was approved for the old place has to be approved for the new one."""
-    ids = await conn.scalars(
-        sa.select(task.c.pipeline_id)
+    """An instance is somewhere else now: what was approved for the old place has to be approved for the new one.
+
+    Where that concerns more than a few tasks, nothing starts in its environment until all their digests are written.
+    """
+    after, room = 0, rewriting.ROWS
+    for _ in range(AT_ONCE):
+        found = await next_concerned(conn, instance_id, after)
+        if found is None:
+            return
+        room -= await begin(conn, found, instance_id, room)
+        after = found
+        if room <= 0:
+            break
+    environment_id = await conn.scalar(sa.select(instance.c.environment_id).where(instance.c.id == instance_id))
+    assert environment_id is not None
+    await errands.leave(conn, "instance", instance_id, after=after, environment_id=environment_id)
+    await pipelines.environments_changed(conn, [environment_id])
+
+
+async def next_concerned(conn: AsyncConnection, instance_id: int, after: int) -> int | None:
+    """The next pipeline with a task on an instance that has not started."""
+    found: int | None = await conn.scalar(
+        sa.select(sa.func.min(task.c.pipeline_id))
         .join(pipeline, pipeline.c.id == task.c.pipeline_id)
-        .where(task.c.instance_id == instance_id, task.c.status.in_(_NOT_STARTED), pipeline.c.status == "open")
-        .distinct()
-        .order_by(task.c.pipeline_id)
+        .where(
+            _there(instance_id),
+            task.c.status.in_(rewriting.NOT_STARTED),
+            pipeline.c.status == "open",
+            pipeline.c.started,
+            pipeline.c.id > after,
+        )
     )
-    for pipeline_id in ids.all():
-        progress = await Progress.begin(conn, pipeline_id)
-        await write(conn, pipeline_id)
-        await progress.advance()
-        await progress.finish()
+    return found
+
+
+def _there(instance_id: int) -> sa.ColumnElement[bool]:
+    own = task.c.database_id.in_(sa.select(database.c.id).where(database.c.instance_id == instance_id))
+    return own | ((task.c.instance_id == instance_id) & (task.c.type == CREATE))
+
+
+async def begin(conn: AsyncConnection, pipeline_id: int, instance_id: int, room: int = rewriting.ROWS) -> int:
+    """Begin to write a pipeline's digests; answers how many rows that took now."""
+    progress = await Progress.begin(conn, pipeline_id)
+    progress.moves.room = room
+    concerned = sa.exists().where(task.c.stage_id == stage.c.id, _there(instance_id))
+    await rewriting.begin(conn, (stage.c.pipeline_id == pipeline_id) & concerned)
+    await progress.advance()
+    await progress.finish()
+    return room - progress.moves.room

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock.domain.access.decide import Principal, require
 from penstock.domain.errors import FieldError, NotFound, ValidationFailed
 from penstock.services.versions import check_version
-from penstock.store import environments
+from penstock.store import environments, tasks
 from penstock.store.database import Database
 from penstock.store.records import audit
 from penstock.store.rows import Cut, Record, Slice
@@ -37,7 +38,16 @@ class Environments:
         async with self._database.connect() as conn:
             return _found(await environments.by_slug(conn, slug), slug)
 
-    async def create(self, principal: Principal, *, slug: str, name: str, tier: str, position: int | None) -> Record:
+    async def create(
+        self,
+        principal: Principal,
+        *,
+        slug: str,
+        name: str,
+        tier: str,
+        position: int | None,
+        max_running_tasks: int | None = None,
+    ) -> Record:
         """Add an environment before the one at ``position``, or last.
 
         Raises:
@@ -52,21 +62,24 @@ class Environments:
                 "name": name,
                 "tier_id": await _tier_id(conn, tier),
                 "position": len(order),
+                "max_running_tasks": max_running_tasks,
             }
             created = await environments.insert(conn, values)
+            await tasks.ensure_slots(conn, [tasks.environment_slot(created)])
             order.insert(len(order) if position is None else position, created)
             await environments.renumber(conn, order)
             data = {"name": name, "tier": tier, "position": order.index(created)}
+            data |= {"max_running_tasks": max_running_tasks} if max_running_tasks is not None else {}
             await audit(conn, principal.id, "environment.create", f"environment:{slug}", data)
             return _found(await environments.by_slug(conn, slug), slug)
 
         return await self._database.run(work)
 
     async def update(self, principal: Principal, slug: str, changes: Mapping[str, Any], expected: int | None) -> Record:
-        """Rename, move or give another tier; a new tier makes the permits of the environment void.
+        """Rename, move or give another tier or limit; a new tier makes the permits of the environment void.
 
         Args:
-            changes: any of name, tier, position.
+            changes: any of name, tier, position, max_running_tasks.
 
         Raises:
             ValidationFailed: there is no such tier.
@@ -82,11 +95,19 @@ class Environments:
                 values["tier_id"] = await _tier_id(conn, changes["tier"])
                 if values["tier_id"] != locked["tier_id"]:
                     await environments.bump_generation(conn, environment.c.id == locked["id"])
+            if "max_running_tasks" in changes:
+                values["max_running_tasks"] = changes["max_running_tasks"]
             await environments.update(conn, locked["id"], values)
+            if "max_running_tasks" in changes:
+                there = await environments.instances(conn, locked["id"])
+                await tasks.lock_slots(conn, there)
+                await tasks.promote(conn, there)
             if "position" in changes:
                 order = [row["id"] for row in rows if row["id"] != locked["id"]]
                 order.insert(changes["position"], locked["id"])
                 await environments.renumber(conn, order)
+                # What is lower, and where a release comes from, may be another one now.
+                await environments.bump_generation(conn, sa.true())
             await audit(conn, principal.id, "environment.update", f"environment:{slug}", changes)
             return _found(await environments.by_slug(conn, slug), slug)
 

@@ -23,8 +23,8 @@ DBA = Step((Filler(role="workspace:dba"),))
 
 BUILT_IN = {
     "open": ("Open", TierRules()),
-    "standard": ("Standard", TierRules(steps=(OWNER_OR_DBA,))),
-    "critical": ("Critical", TierRules(steps=(OWNER, DBA))),
+    "standard": ("Standard", TierRules(steps=(OWNER_OR_DBA,), requires_lower_environments=True)),
+    "critical": ("Critical", TierRules(steps=(OWNER, DBA), requires_lower_environments=True)),
 }
 
 

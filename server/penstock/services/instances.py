@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock.domain.access.decide import Principal, require
 from penstock.domain.errors import FieldError, NotFound, ValidationFailed
-from penstock.engines.base import Engine, EngineName, InstanceReport, Target, TestStep
+from penstock.engines.base import Engine, EngineName, InstanceReport, TestStep
 from penstock.services import digests, schedules
 from penstock.services.secrets import Keyring
 from penstock.services.targets import PASSWORD, CredentialsMissing, Targets, secret_context
@@ -57,7 +57,8 @@ class Instances:
     async def listing(self, cut: Cut, environment: str | None) -> Slice:
         """Instances by slug."""
         async with self._database.connect() as conn:
-            return await instances.listing(conn, cut, environment)
+            found = await instances.listing(conn, cut, environment)
+        return replace(found, records=[self._described(record) for record in found.records])
 
     async def get(self, slug: str) -> Record:
         """One instance.
@@ -66,7 +67,7 @@ class Instances:
             NotFound: there is none.
         """
         async with self._database.connect() as conn:
-            return _found(await instances.by_slug(conn, slug), slug)
+            return self._described(_found(await instances.by_slug(conn, slug), slug))
 
     async def create(
         self, principal: Principal, slug: str, settings: Mapping[str, Any], password: str | None
@@ -92,7 +93,7 @@ class Instances:
             await schedules.add(conn, {**sync, "time_zone": "UTC", "enabled": True})
             data = {**settings, "password": "set" if password is not None else None}
             await audit(conn, principal.id, "instance.create", f"instance:{slug}", data)
-            return _found(await instances.by_slug(conn, slug), slug)
+            return self._described(_found(await instances.by_slug(conn, slug), slug))
 
         return await self._database.run(work)
 
@@ -138,7 +139,7 @@ class Instances:
                 await self._seal(conn, locked["id"], password)
             data = {**changes, **({"password": "set"} if password is not None else {})}
             await audit(conn, principal.id, "instance.update", f"instance:{slug}", data)
-            return _found(await instances.by_slug(conn, slug), slug)
+            return self._described(_found(await instances.by_slug(conn, slug), slug))
 
         return await self._database.run(work)
 
@@ -167,7 +168,7 @@ class Instances:
                 target = await self._targets.target_for(conn, found["id"])
             except CredentialsMissing as error:
                 return _no_credentials(error)
-        report = await self._try(target, found["options"])
+        report = await self._engine_for(target.engine).test(target)
 
         async def work(conn: AsyncConnection) -> None:
             await audit(conn, principal.id, "instance.test", f"instance:{slug}", {"ok": report.authenticated})
@@ -187,15 +188,13 @@ class Instances:
             target = self._targets.target_of(settings, password)
         except CredentialsMissing as error:
             return _no_credentials(error)
-        report = await self._try(target, settings["options"])
+        report = await self._engine_for(target.engine).test(target)
         where = {"host": settings["host"], "port": settings["port"], "ok": report.authenticated}
         await self._database.run(lambda conn: audit(conn, principal.id, "instance.test", "instance:", where))
         return report
 
-    async def _try(self, target: Target, options: Mapping[str, Any]) -> InstanceReport:
-        if target.engine == "postgres":
-            target = replace(target, database=options["maintenance_database"])
-        return await self._engine_for(target.engine).test(target)
+    def _described(self, record: Record) -> Record:
+        return record | {"support": self._engine_for(record["engine"]).capabilities.support}
 
     async def _seal(self, conn: AsyncConnection, instance_id: int, password: str) -> None:
         sealed = self._keyring.seal(password.encode(), secret_context(instance_id, PASSWORD))

@@ -5,25 +5,30 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock.domain import events
 from penstock.domain.access.decide import Principal, allowed, require
-from penstock.domain.errors import FieldError, InvalidTransition, NotFound, ValidationFailed
-from penstock.domain.pipeline.plan import plan
-from penstock.domain.pipeline.spec import PipelineSpec
-from penstock.services import explicit, filing, views
+from penstock.domain.errors import Conflict, FieldError, InvalidTransition, NotFound, ValidationFailed
+from penstock.domain.pipeline.fan_out import NONE, FanOut
+from penstock.domain.pipeline.plan import TargetDatabase, plan
+from penstock.domain.pipeline.spec import PipelineSpec, fan_out_mistakes
+from penstock.services import explicit, filing, group_targets, views
+from penstock.services.catalog_looks import CatalogLooks
+from penstock.services.new_issues import Head, Stored, planned
 from penstock.services.progress import Progress
 from penstock.services.releases import NewChange, check, check_for, visible_project
-from penstock.store import issues, pipelines, releases, tasks
+from penstock.services.submission import Filing, submit
+from penstock.store import issues, pipelines, releases
 from penstock.store.database import Database
 from penstock.store.records import audit
 from penstock.store.rows import Cut, Record, Slice
 from penstock.store.tables.accounts import project
 from penstock.store.tables.changes import comment, issue
-from penstock.store.tables.pipelines import pipeline, task
+from penstock.store.tables.pipelines import pipeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,7 @@ class NewIssue:
     Args:
         targets: what its release is meant for: one stage per environment is made.
         pipeline: explicit stages instead of targets.
+        fan_out: limits of every stage that the targets make.
         release_id, changes, statement: at most one; none only where every task of explicit stages brings its own.
     """
 
@@ -40,11 +46,23 @@ class NewIssue:
     title: str
     targets: filing.Targets | None = None
     pipeline: PipelineSpec | None = None
+    fan_out: FanOut = NONE
     description: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     release_id: int | None = None
     changes: Sequence[NewChange] | None = None
     statement: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """An issue for a pipeline that has none yet."""
+
+    project: str
+    title: str
+    pipeline_id: int
+    description: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +82,17 @@ class Issues:
     """The collaboration side of changes.
 
     Args:
+        looks: into the catalogs of databases.
         statement_limit: bytes that one script may have.
     """
 
-    def __init__(self, database: Database, *, statement_limit: int) -> None:
+    def __init__(self, database: Database, looks: CatalogLooks, *, statement_limit: int) -> None:
         self._database = database
+        self._looks = looks
         self._limit = statement_limit
 
     async def create(self, principal: Principal, new: NewIssue) -> Record:
-        """File an issue: one transaction stores release, pipeline, stages, tasks and opens what may start.
+        """File an issue with its release, pipeline, stages and tasks, and open what may start; see `submission`.
 
         Raises:
             ValidationFailed: anything is wrong with it; then nothing is stored.
@@ -84,13 +104,18 @@ class Issues:
         if (new.targets is None) == (new.pipeline is None):
             message = "Say where to apply it: give either targets or a pipeline with stages."
             raise ValidationFailed(errors=[FieldError("targets", message, "no_targets")], code="no_targets")
+        if new.fan_out != NONE and new.pipeline is not None:
+            message = "Give each stage limits of its own: fan_out is for the stages that targets make."
+            raise ValidationFailed(errors=[FieldError("fan_out", message, "fan_out_with_stages")])
+        if wrong := fan_out_mistakes(new.fan_out, "fan_out"):
+            raise ValidationFailed(errors=wrong)
         filed = new.changes if new.statement is None else [NewChange(new.statement)]
         where = "release.changes" if new.statement is None else "statement"
 
-        async def work(conn: AsyncConnection) -> int:
+        async def prepare(conn: AsyncConnection) -> Filing[Stored]:
             project_id = await visible_project(conn, principal, new.project)
             require(principal, "issue.create", project_id)
-            targets = await filing.resolve(conn, project_id, new.targets) if new.targets is not None else []
+            targets, columns = await _targets(conn, project_id, new.targets)
             kinds = {t.engine for t in targets}
             checked = None
             if filed is not None:
@@ -98,8 +123,9 @@ class Issues:
                 checked = await asyncio.to_thread(check, filed, limit=self._limit, engine=engine, field=where)
                 await asyncio.to_thread(check_for, kinds, checked, where)
             release = await self._file_release(conn, principal, project_id, new.release_id, checked)
+            order, fail_fast = "sequential", False
             if new.pipeline is not None:
-                order = new.pipeline.order
+                order, fail_fast = new.pipeline.order, new.pipeline.fail_fast
                 stages = await explicit.stages(
                     conn,
                     project_id,
@@ -107,41 +133,62 @@ class Issues:
                     explicit.Filed(release["id"], release["digest"]) if release is not None else None,
                     author_id=principal.id,
                     statement_limit=self._limit,
+                    any_instance=allowed(principal, "instance.read"),
                 )
             else:
                 assert new.targets is not None
                 assert release is not None
-                order = "sequential"
                 engines = [c["engine"] for c in await releases.headers_of(conn, release["id"])]
-                planned = plan(engines, targets)
+                places = plan(engines, targets)
                 if checked is None:
-                    stored = await releases.changes_of(conn, release["id"])
-                    await asyncio.to_thread(check_for, {t.engine for t in targets}, stored, "release.changes")
-                stages = filing.change_stages(planned, release["id"], release["digest"])
-            pipeline_id = await filing.insert_pipeline(conn, project_id, stages, order=order)
+                    known = await releases.changes_of(conn, release["id"])
+                    await asyncio.to_thread(check_for, {t.engine for t in targets}, known, "release.changes")
+                stages = filing.change_stages(places, release["id"], release["digest"], new.fan_out)
+            head = Head(new.title, new.description, new.labels, release["id"] if release is not None else None, columns)
+            return planned(principal, project_id, head, stages, order=order, fail_fast=fail_fast)
+
+        stored = await submit(self._database, prepare)
+        await self._looks.after_filing(stored.pipeline_id)
+        return await self.get(principal, stored.issue_id)
+
+    async def adopt(self, principal: Principal, new: Adoption) -> Record:
+        """File an issue for a pipeline of the project that has none; from now on people can discuss and approve it.
+
+        Raises:
+            Conflict: it has an issue already.
+            NotFound: there is no such pipeline in the project.
+        """
+
+        async def work(conn: AsyncConnection) -> int:
+            project_id = await visible_project(conn, principal, new.project)
+            require(principal, "issue.create", project_id)
+            progress = await Progress.lock(conn, new.pipeline_id)
+            if progress.head.project_id != project_id:
+                raise NotFound(f"There is no pipeline {new.pipeline_id} in {new.project}.")
+            if progress.head.issue_id is not None:
+                raise Conflict(f"Pipeline {new.pipeline_id} belongs to issue {progress.head.issue_id}.")
             issue_id: int = (
                 await conn.execute(
                     sa.insert(issue)
                     .values(
                         project_id=project_id,
-                        pipeline_id=pipeline_id,
-                        status="open",
+                        pipeline_id=new.pipeline_id,
+                        status=progress.head.status,
                         title=new.title,
                         description=new.description,
                         labels=dict(new.labels),
                         author_id=principal.id,
                         last_editor_id=principal.id,
-                        release_id=release["id"] if release is not None else None,
                     )
                     .returning(issue.c.id)
                 )
             ).scalar_one()
-            progress = await Progress.begin(conn, pipeline_id)
+            progress = await Progress.begin(conn, new.pipeline_id)
             progress.event(events.ISSUE_CREATED, actor_id=principal.id, title=new.title)
-            progress.event(events.PIPELINE_START, attempt=1)
             await progress.advance()
             await progress.finish()
-            await audit(conn, principal.id, "issue.create", f"issue:{issue_id}", {"pipeline": pipeline_id})
+            about = {"pipeline": new.pipeline_id, "adopted": True}
+            await audit(conn, principal.id, "issue.create", f"issue:{issue_id}", about)
             return issue_id
 
         return await self.get(principal, await self._database.run(work))
@@ -183,7 +230,7 @@ class Issues:
         """Issues that the caller sees, newest first."""
         async with self._database.connect() as conn:
             found = await issues.listing(conn, cut, _conditions(principal, wanted))
-            loaded = await pipelines.load(conn, [r["pipeline_id"] for r in found.records])
+            loaded = await pipelines.load(conn, [r["pipeline_id"] for r in found.records], for_gates=False)
         return Slice([views.issue_summary(r, loaded[r["pipeline_id"]]) for r in found.records], found.next_key)
 
     async def edit(
@@ -254,20 +301,7 @@ class Issues:
             found = await self._visible(conn, principal, issue_id, "issue.cancel")
             progress = await Progress.begin(conn, found["pipeline_id"])
             _require_status(progress, issue_id, "open")
-            await _set_status(conn, progress, "canceled")
-            own = task.c.pipeline_id == progress.pipeline.id
-            moved = await tasks.move(
-                conn,
-                "canceling",
-                own,
-                sources=("scheduled", "running"),
-                values={
-                    "cancel_requested_at": sa.func.statement_timestamp(),
-                    "cancel_requested_by": principal.id,
-                },
-            )
-            await tasks.announce_cancel(conn, moved)
-            await tasks.move(conn, "waiting", own, sources=("ready",))
+            await _set_status(conn, progress, "canceled", by=principal.id)
             progress.event(events.ISSUE_CANCELED, actor_id=principal.id)
             await progress.advance()
             await progress.finish()
@@ -322,13 +356,26 @@ class Issues:
         return await self.get(principal, issue_id)
 
 
+async def _targets(
+    conn: AsyncConnection, project_id: int, wanted: filing.Targets | None
+) -> tuple[Sequence[TargetDatabase], Mapping[str, Any]]:
+    """The databases that an issue is for, and what its row remembers of how they were chosen."""
+    if wanted is None:
+        return [], {}
+    if wanted.group is not None and wanted.databases is None and wanted.environments is None:
+        chosen = await group_targets.choose(conn, project_id, wanted.group)
+        return chosen.targets, chosen.columns
+    return await filing.resolve(conn, project_id, wanted), {}
+
+
 def _require_status(progress: Progress, issue_id: int, status: str) -> None:
     if progress.pipeline.status != status:
         raise InvalidTransition(f"Issue {issue_id} is {progress.pipeline.status}, not {status}.")
 
 
-async def _set_status(conn: AsyncConnection, progress: Progress, status: str) -> None:
-    await conn.execute(sa.update(pipeline).where(pipeline.c.id == progress.pipeline.id).values(status=status))
+async def _set_status(conn: AsyncConnection, progress: Progress, status: str, *, by: int | None = None) -> None:
+    values = {"status": status, "canceled_by": by}
+    await conn.execute(sa.update(pipeline).where(pipeline.c.id == progress.pipeline.id).values(values))
 
 
 def _conditions(principal: Principal, wanted: Filter) -> list[sa.ColumnElement[bool]]:
@@ -362,7 +409,7 @@ def _conditions(principal: Principal, wanted: Filter) -> list[sa.ColumnElement[b
 
 def _labels(principal: Principal) -> list[str]:
     """What blockers call a person, wherever she is."""
-    labels = [f"user:{principal.email}"]
+    labels = [f"user:{principal.email}", *(f"group:{slug}" for slug in sorted(principal.groups))]
     if principal.workspace_role in ("dba", "admin"):
         labels.append("role:workspace:dba")
     if principal.workspace_role == "admin":

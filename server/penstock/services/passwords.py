@@ -13,10 +13,10 @@ _AT_ONCE: Final = 4
 
 
 class Passwords:
-    """Argon2id with the library's parameters (RFC 9106, low-memory profile)."""
+    """Argon2id with the library's parameters (RFC 9106, low-memory profile), unless others are given."""
 
-    def __init__(self) -> None:
-        self._hasher = PasswordHasher()
+    def __init__(self, hasher: PasswordHasher | None = None) -> None:
+        self._hasher = hasher or PasswordHasher()
         self._places = asyncio.Semaphore(_AT_ONCE)
         self._nobody: str | None = None
 

@@ -45,9 +45,9 @@ class Pipelines:
                 .join(instance, instance.c.id == task.c.instance_id)
                 .where(task.c.pipeline_id == pipeline.c.id, instance.c.slug == slug)
             )
-            query = sa.select(pipeline.c.id).where(pipeline.c.project_id.is_(None), worked)
+            query = sa.select(pipeline.c.id).where(pipeline.c.project_id.is_(None), pipeline.c.started, worked)
             found = await page(conn, query, [pipeline.c.id], cut, descending=True)
-            loaded = await pipelines.load(conn, [r["id"] for r in found.records])
+            loaded = await pipelines.load(conn, [r["id"] for r in found.records], for_gates=False)
         return Slice([views.pipeline_summary(loaded[r["id"]]) for r in found.records], found.next_key)
 
     async def tasks(

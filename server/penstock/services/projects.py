@@ -116,12 +116,12 @@ class Projects:
         return await self._database.run(work)
 
     async def _get(self, conn: AsyncConnection, principal: Principal, slug: str) -> Record:
-        return _visible(await projects.by_slug(conn, principal, slug), principal, slug)
+        return seen(await projects.by_slug(conn, principal, slug), principal, slug)
 
     async def _lock(
         self, conn: AsyncConnection, principal: Principal, slug: str, verb: str, expected: int | None
     ) -> Record:
-        locked = _visible(await projects.lock(conn, slug), principal, slug)
+        locked = seen(await projects.lock(conn, slug), principal, slug)
         require(principal, verb, locked["id"])
         check_version(locked, expected)
         return locked
@@ -133,10 +133,14 @@ def _found(record: Record | None, slug: str) -> Record:
     return record
 
 
-def _visible(record: Record | None, principal: Principal, slug: str) -> Record:
-    # The same words for what is not there and for what is not theirs to see.
-    seen = record is not None and allowed(principal, "project.read", record["id"])
-    return _found(record if seen else None, slug)
+def seen(record: Record | None, principal: Principal, slug: str) -> Record:
+    """A project as the caller sees it: the same words for what is not there and for what is not theirs to see.
+
+    Raises:
+        NotFound: there is none, or the caller may not see it.
+    """
+    visible = record is not None and allowed(principal, "project.read", record["id"])
+    return _found(record if visible else None, slug)
 
 
 async def _access_changed(conn: AsyncConnection, principal: Principal, slug: str, changed: set[int]) -> None:

@@ -15,8 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock.domain import digest
 from penstock.domain.access.decide import Principal, allowed, require
+from penstock.domain.checks import commit_mistakes
 from penstock.domain.errors import FieldError, NotFound, PayloadTooLarge, ValidationFailed
 from penstock.domain.ids import uuid7
+from penstock.domain.releases import in_order
 from penstock.review.inspect import Inspection, inspect
 from penstock.review.rules.transaction_nesting import RULE as TRANSACTION_NESTING_RULE
 from penstock.review.rules.unparsable import RULE as UNPARSABLE_RULE
@@ -50,7 +52,7 @@ def check(
     """Turn what was filed into changes, or say everything that is wrong with it.
 
     Args:
-        changes: in the order they are to be applied.
+        changes: in the order they are to be applied; repeatable ones come after the others in any case.
         limit: bytes that one script may have.
         engine: whose rules read the scripts of changes that name none. None while nobody knows where they go: then the
             engine that makes the most of a script reads it, and `check_for` must follow when it is known.
@@ -71,14 +73,13 @@ def check(
         for v, n in Counter(c.version for c in changes if c.version).items()
         if n > 1
     ]
-    checked = []
+    checked: list[releases.Change] = []
     for n, change in enumerate(changes):
         where = f"{field}[{n}].statement"
         data = change.statement.encode("utf-8", "surrogatepass")
         if len(data) > limit:
             raise PayloadTooLarge(f"{where} has {len(data):,} bytes; the limit is {limit:,}.")
-        named = change.engine or engine
-        inspection = min((inspect(data, e) for e in ([named] if named else ENGINES)), key=_doubts)
+        inspection = read(data, change.engine or engine)
         errors += _refusals(inspection, where)
         checked.append(
             releases.Change(
@@ -96,7 +97,20 @@ def check(
             )
         )
     _refuse(errors)
-    return checked
+    return in_order(checked)
+
+
+def read(data: bytes, engine: str | None) -> Inspection:
+    """What review makes of a script: once, by the engine's rules; while it is not known, by those of the first engine
+    that has no doubts about it, else of the one that makes the most of it."""
+    if engine is not None:
+        return inspect(data, engine)
+    readings = []
+    for each in ENGINES:
+        readings.append(inspect(data, each))
+        if _doubts(readings[-1]) == _NONE:
+            return readings[-1]
+    return min(readings, key=_doubts)
 
 
 def check_for(engines: Iterable[str], changes: Sequence[releases.Change], field: str) -> None:
@@ -122,6 +136,9 @@ def check_for(engines: Iterable[str], changes: Sequence[releases.Change], field:
 def _refuse(errors: Sequence[FieldError]) -> None:
     if errors:
         raise ValidationFailed(errors=errors[:100], code=errors[0].code if len(errors) == 1 else None)
+
+
+_NONE: Final = (False, 0)
 
 
 def _doubts(inspection: Inspection) -> tuple[bool, int]:
@@ -151,18 +168,25 @@ class Releases:
         self._database = database
         self.statement_limit = statement_limit
 
-    async def create(self, principal: Principal, project: str, changes: Sequence[NewChange]) -> Record:
+    async def create(
+        self, principal: Principal, project: str, changes: Sequence[NewChange], commit: str | None = None
+    ) -> Record:
         """Store a release of a project.
 
+        Args:
+            commit: of the repository that it was made from; checks of the release are sent on for it.
+
         Raises:
-            ValidationFailed: no such project, or a script that cannot be applied as it stands.
+            ValidationFailed: no such project, no whole commit, or a script that cannot be applied as it stands.
         """
+        if wrong := commit_mistakes(commit):
+            raise ValidationFailed(errors=wrong)
         checked = await asyncio.to_thread(check, changes, limit=self.statement_limit)
 
         async def work(conn: AsyncConnection) -> int:
             project_id = await visible_project(conn, principal, project)
             require(principal, "release.create", project_id)
-            release_id = await releases.create(conn, project_id, checked, principal.id)
+            release_id = await releases.create(conn, project_id, checked, principal.id, commit=commit)
             await audit(conn, principal.id, "release.create", f"release:{release_id}", {"changes": len(checked)})
             return release_id
 
@@ -178,11 +202,11 @@ class Releases:
             changes = await releases.changes_of(conn, release_id)
         return found | {"changes": [_record(c) for c in changes]}
 
-    async def listing(self, principal: Principal, cut: Cut, *, project: str | None) -> Slice:
-        """Releases that the caller sees, newest first."""
+    async def listing(self, principal: Principal, cut: Cut, *, project: str | None, digest: str | None = None) -> Slice:
+        """Releases that the caller sees, newest first; with these contents, if a digest is given."""
         visible = None if principal.sees_all_projects else list(principal.projects)
         async with self._database.connect() as conn:
-            return await releases.listing(conn, cut, project_ids=visible, project_slug=project)
+            return await releases.listing(conn, cut, project_ids=visible, project_slug=project, digest=digest)
 
 
 async def visible_project(conn: AsyncConnection, principal: Principal, slug: str) -> int:

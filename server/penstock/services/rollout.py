@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock.domain import events
 from penstock.domain.access.decide import Principal, allowed, require
-from penstock.domain.errors import Blocked, InvalidTransition, NotFound
+from penstock.domain.errors import Blocked, Forbidden, InvalidTransition, NotFound, UnknownOutcome, ValidationFailed
 from penstock.domain.gates import evaluate
+from penstock.domain.pipeline.spec import fan_out_mistakes
+from penstock.services import leaving
 from penstock.services.progress import Progress, facts_of, task_ended
 from penstock.store import pipelines, tasks
 from penstock.store.database import Database
 from penstock.store.records import audit
+from penstock.store.tables.gates import gate_bypass
 from penstock.store.tables.pipelines import pipeline as pipeline_table
 from penstock.store.tables.pipelines import stage as stage_table
 from penstock.store.tables.pipelines import task
@@ -81,11 +86,17 @@ class Rollout:
 
         await self._database.run(work)
 
-    async def advance(self, principal: Principal, pipeline_id: int, stage_name: str) -> None:
+    async def advance(
+        self, principal: Principal, pipeline_id: int, stage_name: str, override: str | None = None
+    ) -> None:
         """Run a stage that waits for somebody to do so.
+
+        Args:
+            override: why errors of required checks are let pass; the stage runs if nothing else holds it.
 
         Raises:
             Blocked: another gate is still closed; the answer has all of them.
+            Forbidden: the caller may not override; a machine never may.
             InvalidTransition: the stage does not wait for this.
         """
 
@@ -93,21 +104,95 @@ class Rollout:
             progress = await self._begin(conn, principal, pipeline_id, "stage.advance")
             stage = _stage(progress, stage_name)
             _require_open(progress)
+            let_pass = override is not None and await leaving.let_pass(progress, principal, stage, override)
+            if let_pass:
+                await progress.reload()
+                stage = _stage(progress, stage_name)
             answer = evaluate.evaluate(facts_of(progress.pipeline, stage))
             others = [b for b in answer.blockers if b.gate != "advance"]
-            if others:
+            if others and not let_pass:
                 raise Blocked(others)
-            if not answer.blockers:
+            if not answer.blockers and not let_pass:
                 raise InvalidTransition(f"{stage_name} starts by itself, or has been run already.")
-            await conn.execute(
-                sa.update(stage_table)
-                .where(stage_table.c.id == stage.id)
-                .values(advanced_at=sa.func.now(), advanced_by=principal.id)
-            )
-            progress.event(events.STAGE_ADVANCED, actor_id=principal.id, stage=stage_name)
+            if answer.blockers and not others:
+                await conn.execute(
+                    sa.update(stage_table)
+                    .where(stage_table.c.id == stage.id)
+                    .values(advanced_at=sa.func.now(), advanced_by=principal.id)
+                )
+                progress.event(events.STAGE_ADVANCED, actor_id=principal.id, stage=stage_name)
+                await audit(conn, principal.id, "stage.advance", f"pipeline:{pipeline_id}/{stage_name}")
             await progress.advance()
             await progress.finish()
-            await audit(conn, principal.id, "stage.advance", f"pipeline:{pipeline_id}/{stage_name}")
+
+        await self._database.run(work)
+
+    async def bypass(
+        self, principal: Principal, pipeline_id: int, stage_name: str, gates: Sequence[str], reason: str
+    ) -> None:
+        """Pass over gates of place and time in an emergency, for what the stage does now.
+
+        Args:
+            gates: of ``evaluate.BYPASSABLE``.
+
+        Raises:
+            Forbidden: the caller filed the change, or edited it last.
+        """
+
+        async def work(conn: AsyncConnection) -> None:
+            progress = await self._begin(conn, principal, pipeline_id, "stage.bypass")
+            stage = _stage(progress, stage_name)
+            _require_open(progress)
+            if principal.id in (progress.pipeline.author_id, progress.pipeline.last_editor_id):
+                raise Forbidden("You filed or last edited this change, so somebody else has to bypass its gates.")
+            rows = [
+                {
+                    "stage_id": stage.id,
+                    "gate": gate,
+                    "digest": stage.digest,
+                    "reason": reason,
+                    "account_id": principal.id,
+                }
+                for gate in dict.fromkeys(gates)
+            ]
+            await conn.execute(pg.insert(gate_bypass).on_conflict_do_nothing(), rows)
+            about = {"gates": sorted(set(gates)), "reason": reason}
+            progress.event(events.STAGE_BYPASSED, actor_id=principal.id, stage=stage_name, **about)
+            await progress.advance()
+            await progress.finish()
+            await audit(conn, principal.id, "stage.bypass", f"pipeline:{pipeline_id}/{stage_name}", about)
+
+        await self._database.run(work)
+
+    async def edit_limits(
+        self, principal: Principal, pipeline_id: int, stage_name: str, limits: Mapping[str, int | None]
+    ) -> None:
+        """Change how many tasks of a stage run at once, or after how many failures it stops; no approval covers that.
+
+        Args:
+            limits: ``max_parallel`` and ``max_failures``, those that change; None lifts one.
+
+        Raises:
+            ValidationFailed: the stage's tasks run one after the other.
+        """
+
+        async def work(conn: AsyncConnection) -> None:
+            progress = await self._begin(conn, principal, pipeline_id, "stage.edit")
+            stage = _stage(progress, stage_name)
+            _require_open(progress)
+            now = stage.fan_out
+            fan_out = replace(
+                now,
+                max_parallel=limits.get("max_parallel", now.max_parallel),
+                max_failures=limits.get("max_failures", now.max_failures),
+            )
+            if wrong := fan_out_mistakes(fan_out, stage_name, parallel=stage.task_order == "parallel"):
+                raise ValidationFailed(errors=wrong)
+            await conn.execute(sa.update(stage_table).where(stage_table.c.id == stage.id).values(**limits))
+            progress.event(events.STAGE_LIMITS_CHANGED, actor_id=principal.id, stage=stage_name, **limits)
+            await progress.advance()
+            await progress.finish()
+            await audit(conn, principal.id, "stage.edit", f"pipeline:{pipeline_id}/{stage_name}", dict(limits))
 
         await self._database.run(work)
 
@@ -118,10 +203,17 @@ class Rollout:
             progress = await self._begin(conn, principal, pipeline_id, "task.retry")
             stage = _stage(progress, stage_name)
             _require_open(progress)
-            moved = await tasks.move(conn, "waiting", task.c.stage_id == stage.id, sources=("failed",))
-            if not moved:
+            own = task.c.stage_id == stage.id
+            count = sum(stage.counts[c] for c in ("failed", "error", "absorbed")) - stage.unsettled
+            if not count:
+                await _refuse_unknown(conn, own)
                 raise InvalidTransition(f"No task of {stage_name} has failed.")
-            await self._retried(conn, principal, progress, stage_name, moved)
+            failed = (own, task.c.status == "failed", ~tasks.UNKNOWN_OUTCOME)
+            first = sa.select(task.c.id).where(*failed).order_by(task.c.position).limit(100)
+            ids = list(await conn.scalars(first))
+            # Those that have failed by now, a part in each transaction.
+            await pipelines.set_marks(conn, stage.id, retrying_until=sa.func.statement_timestamp())
+            await self._retried(conn, principal, progress, stage_name, count, ids)
 
         await self._database.run(work)
 
@@ -131,10 +223,11 @@ class Rollout:
         async def work(conn: AsyncConnection) -> None:
             progress, stage = await self._of_task(conn, principal, task_id, "task.retry")
             _require_open(progress)
+            await _refuse_unknown(conn, task.c.id == task_id)
             moved = await tasks.move(conn, "waiting", task.c.id == task_id, sources=("failed", "canceled"))
             if not moved:
                 raise InvalidTransition("Only a failed or canceled task can be tried again.")
-            await self._retried(conn, principal, progress, stage, moved)
+            await self._retried(conn, principal, progress, stage, 1, [task_id])
 
         await self._database.run(work)
 
@@ -144,10 +237,11 @@ class Rollout:
         principal: Principal,
         progress: Progress,
         stage: str,
-        moved: Sequence[tasks.Moved],
+        count: int,
+        ids: Sequence[int],
     ) -> None:
-        ids = [m.id for m in moved[:100]]
-        progress.event(events.TASKS_RETRIED, actor_id=principal.id, stage=stage, count=len(moved), tasks=ids)
+        ids = list(ids)
+        progress.event(events.TASKS_RETRIED, actor_id=principal.id, stage=stage, count=count, tasks=ids)
         await progress.advance()
         await progress.finish()
         await audit(conn, principal.id, "task.retry", f"pipeline:{progress.pipeline.id}/{stage}", {"tasks": ids})
@@ -158,7 +252,8 @@ class Rollout:
         async def work(conn: AsyncConnection) -> None:
             progress, _ = await self._of_task(conn, principal, task_id, "task.cancel")
             own = task.c.id == task_id
-            at_once = await tasks.move(conn, "canceled", own, sources=("waiting", "ready"))
+            await _refuse_doubt(conn, task_id)
+            at_once = await tasks.move(conn, "canceled", own, ~tasks.IN_DOUBT, sources=("waiting", "ready"))
             if at_once:
                 task_ended(progress, at_once, outcome="canceled", actor_id=principal.id)
             else:
@@ -189,10 +284,13 @@ class Rollout:
         async def work(conn: AsyncConnection) -> None:
             progress, _ = await self._of_task(conn, principal, task_id, "task.skip")
             _require_open(progress)
+            await _refuse_unknown(conn, task.c.id == task_id)
+            await _refuse_doubt(conn, task_id)
             moved = await tasks.move(
                 conn,
                 "skipped",
                 task.c.id == task_id,
+                ~tasks.IN_DOUBT,
                 sources=("waiting", "ready", "failed", "canceled"),
                 values={"skip_reason": "manual", "skip_note": reason},
             )
@@ -217,6 +315,25 @@ class Rollout:
             raise NotFound(f"There is no task {task_id}.") from None
         stage_id = await conn.scalar(sa.select(task.c.stage_id).where(task.c.id == task_id))
         return progress, next(s.name for s in progress.pipeline.stages if s.id == stage_id)
+
+
+async def _refuse_unknown(conn: AsyncConnection, condition: sa.ColumnElement[bool]) -> None:
+    """Raises `UnknownOutcome` when nobody knows how one of these tasks ended: a second run could apply it twice."""
+    name = await conn.scalar(sa.select(task.c.name).where(condition, tasks.UNKNOWN_OUTCOME).limit(1))
+    if name is not None:
+        raise UnknownOutcome(
+            f"Nobody knows whether the change took effect on {name}: look at the database, then settle the task."
+        )
+
+
+async def _refuse_doubt(conn: AsyncConnection, task_id: int) -> None:
+    """Raises `UnknownOutcome` when an attempt was lost that may have applied it, and the next has not found out yet."""
+    name = await conn.scalar(sa.select(task.c.name).where(task.c.id == task_id, tasks.IN_DOUBT))
+    if name is not None:
+        raise UnknownOutcome(
+            f"An attempt on {name} was lost, and may have taken effect: the next one finds out before it does anything."
+            " Cancel it while that runs, hold the pipeline, or settle the task when its database is gone."
+        )
 
 
 def _require_open(progress: Progress) -> None:

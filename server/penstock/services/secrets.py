@@ -79,6 +79,11 @@ class Keyring:
         self._keys = {_key_id(key): key for key in keys}
         self._current = _key_id(keys[0])
 
+    @property
+    def ids(self) -> list[str]:
+        """Which keys there are, the current one first."""
+        return list(self._keys)
+
     @classmethod
     def load(cls, data_dir: Path, environ: Mapping[str, str] = os.environ) -> Keyring:
         """Read the master keys from the environment or from ``<data_dir>/master.key``, which is made when

@@ -7,13 +7,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock.domain import digest, events
 from penstock.domain.errors import NotFound
+from penstock.domain.pipeline.spec import SYNC
 from penstock.services import filing
 from penstock.services.progress import Progress
 from penstock.store.tables.catalog import environment, instance
 from penstock.store.tables.pipelines import pipeline, task
 from penstock.store.tasks import instance_slot
 
-SYNC = "schema.sync"
+
+def sync_digest(instance_id: int, engine: str, host: str, port: int) -> str:
+    """Digest of a task that reads an instance."""
+    target = {"engine": engine, "host": host, "port": port, "instance": instance_slot(instance_id)}
+    return digest.of_task(SYNC, None, {}, target)
 
 
 async def file_sync_pipeline(conn: AsyncConnection, instance_id: int, actor_id: int | None) -> tuple[int, bool]:
@@ -52,19 +57,13 @@ async def file_sync_pipeline(conn: AsyncConnection, instance_id: int, actor_id: 
     )
     if under_way is not None:
         return under_way, True
-    target = {
-        "engine": found.engine,
-        "host": found.host,
-        "port": found.port,
-        "instance": instance_slot(instance_id),
-    }
     new = filing.NewTask(
         name=found.slug,
         type=SYNC,
         instance_id=instance_id,
         database_id=None,
         release_id=None,
-        digest=digest.of_task(SYNC, None, {}, target),
+        digest=sync_digest(instance_id, found.engine, found.host, found.port),
     )
     stage = filing.NewStage(name=found.environment, environment_id=found.environment_id, tasks=[new])
     pipeline_id = await filing.insert_pipeline(conn, None, [stage])

@@ -75,21 +75,15 @@ class Targets:
             CredentialsMissing: it has no user name, or its environment variable is not usable.
             SecretUnreadable: its password cannot be opened.
         """
-        row = await self._connecting(conn, instance_id)
-        return self.target_of(row, self._password(instance_id, row), database)
-
-    async def instance_target(self, conn: AsyncConnection, instance_id: int) -> Target:
-        """The target of an instance as a whole: on PostgreSQL it connects to its maintenance database.  Raises like
-        ``target_for``."""
-        row = await self._connecting(conn, instance_id)
-        database = row["options"].get("maintenance_database") if row["engine"] == "postgres" else None
-        return self.target_of(row, self._password(instance_id, row), database)
-
-    async def _connecting(self, conn: AsyncConnection, instance_id: int) -> Mapping[str, Any]:
         row = await instances.connecting(conn, instance_id, PASSWORD)
         if row is None:
             raise NotFound(f"There is no instance {instance_id}.")
-        return row
+        return self.opened(instance_id, row, database)
+
+    def opened(self, instance_id: int, row: Mapping[str, Any], database: str | None = None) -> Target:
+        """The target of an instance whose row was read before, see `store.instances.connecting`; raises as
+        ``target_for``."""
+        return self.target_of(row, self._password(instance_id, row), database)
 
     def _password(self, instance_id: int, row: Mapping[str, Any]) -> str | None:
         if row["ciphertext"] is None:
@@ -101,7 +95,7 @@ class Targets:
         """The target of settings that may not be stored yet.
 
         Args:
-            settings: engine, host, port, username, dsn_env, tls.
+            settings: engine, host, port, username, dsn_env, tls, options.
 
         Raises:
             CredentialsMissing: no user name, or an environment variable that is not usable.
@@ -119,4 +113,5 @@ class Targets:
             password=password,
             tls=settings["tls"],
             database=database,
+            maintenance_database=settings["options"].get("maintenance_database", "postgres"),
         )

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from penstock.domain import schedule
 from penstock.domain.access.decide import Principal, require
 from penstock.domain.errors import FieldError, NotFound, ValidationFailed
+from penstock.domain.gates import window as windowing
 from penstock.domain.gates.approval import TierRules
 from penstock.services.versions import check_version
-from penstock.store import accounts, environments
+from penstock.store import accounts, environments, user_groups
 from penstock.store.database import Database
 from penstock.store.records import audit
 from penstock.store.rows import Cut, Record, Slice
@@ -22,6 +26,7 @@ FILLER_ROLES: Final = frozenset(
 )
 _DEFAULTS: Final = msgspec.to_builtins(TierRules())
 _RULES: Final = tuple(_DEFAULTS)
+SHOWN_WINDOWS: Final = 3
 
 
 class Tiers:
@@ -34,7 +39,8 @@ class Tiers:
         """Tiers by slug."""
         async with self._database.connect() as conn:
             found = await environments.tiers(conn, cut)
-            return Slice([_flat(record) for record in found.records], found.next_key)
+            now = await clock(conn)
+            return Slice([_flat(record, now) for record in found.records], found.next_key)
 
     async def get(self, slug: str) -> Record:
         """One tier.
@@ -45,11 +51,22 @@ class Tiers:
         async with self._database.connect() as conn:
             return await _get(conn, slug)
 
+    async def openings(self, windows: Sequence[Mapping[str, Any]]) -> list[windowing.Span]:
+        """When windows that nobody has saved yet would be open next.
+
+        Raises:
+            ValidationFailed: one of them would never be.
+        """
+        async with self._database.connect() as conn:
+            await _check_times(conn, {"windows": windows})
+            wanted = msgspec.convert(windows, list[windowing.Window])
+            return windowing.upcoming(wanted, await clock(conn), SHOWN_WINDOWS)
+
     async def create(self, principal: Principal, *, slug: str, name: str, rules: Mapping[str, Any]) -> Record:
         """Add a tier.
 
         Args:
-            rules: steps, self_approval and rollout.
+            rules: any of the fields of ``TierRules``.
 
         Raises:
             ValidationFailed: a step names an unknown role or user.
@@ -57,7 +74,8 @@ class Tiers:
         require(principal, "tier.edit")
 
         async def work(conn: AsyncConnection) -> Record:
-            await _check_steps(conn, rules["steps"])
+            await _check_steps(conn, rules)
+            await _check_times(conn, rules)
             await environments.insert_tier(conn, {"slug": slug, "name": name, "rules": dict(rules)})
             await audit(conn, principal.id, "tier.create", f"tier:{slug}", {"name": name, **rules})
             return await _get(conn, slug)
@@ -68,7 +86,7 @@ class Tiers:
         """Change a tier's name or rules.
 
         Args:
-            changes: any of name, steps, self_approval, rollout.
+            changes: any of name and the fields of ``TierRules``.
 
         Raises:
             ValidationFailed: a step names an unknown role or user.
@@ -78,9 +96,9 @@ class Tiers:
         async def work(conn: AsyncConnection) -> Record:
             locked = _found(await environments.lock_tier(conn, slug), slug)
             check_version(locked, expected)
-            if "steps" in changes:
-                await _check_steps(conn, changes["steps"])
+            await _check_steps(conn, changes)
             rules = locked["rules"] | {key: changes[key] for key in _RULES if key in changes}
+            await _check_times(conn, rules)
             values = {"rules": rules} | ({"name": changes["name"]} if "name" in changes else {})
             await environments.update_tier(conn, locked["id"], values)
             await audit(conn, principal.id, "tier.update", f"tier:{slug}", changes)
@@ -101,6 +119,12 @@ class Tiers:
         await self._database.run(work)
 
 
+async def clock(conn: AsyncConnection) -> dt.datetime:
+    """The metadata database's time."""
+    now: dt.datetime = (await conn.execute(sa.select(sa.func.statement_timestamp()))).scalar_one()
+    return now
+
+
 def _found(record: Record | None, slug: str) -> Record:
     if record is None:
         raise NotFound(f"There is no approval tier {slug}.")
@@ -108,31 +132,56 @@ def _found(record: Record | None, slug: str) -> Record:
 
 
 async def _get(conn: AsyncConnection, slug: str) -> Record:
-    return _flat(_found(await environments.tier_by_slug(conn, slug), slug))
+    return _flat(_found(await environments.tier_by_slug(conn, slug), slug), await clock(conn))
 
 
-def _flat(record: Record) -> Record:
+def _flat(record: Record, now: dt.datetime) -> Record:
     rules = record.pop("rules")
     flat: Record = record | _DEFAULTS | {key: rules[key] for key in _RULES if key in rules}
-    return flat
+    windows = msgspec.convert(flat["windows"], tuple[windowing.Window, ...])
+    return flat | {"next_windows": [opening.starts for opening in windowing.upcoming(windows, now, SHOWN_WINDOWS)]}
 
 
-async def _check_steps(conn: AsyncConnection, steps: Sequence[Mapping[str, Any]]) -> None:
+async def _check_steps(conn: AsyncConnection, rules: Mapping[str, Any]) -> None:
     """Refuse fillers that nobody could ever be: a step like that would close the gate for good."""
     errors: list[FieldError] = []
-    for i, step in enumerate(steps):
-        for j, filler in enumerate(step["any_of"]):
-            field, role, user = f"steps[{i}].any_of[{j}]", filler.get("role"), filler.get("user")
-            if (role is None) == (user is None):
-                errors.append(FieldError(field, "Give exactly one of role and user.", "filler"))
-            elif role is not None and role not in FILLER_ROLES:
-                choices = ", ".join(sorted(FILLER_ROLES))
-                errors.append(FieldError(f"{field}.role", f"Not one of {choices}.", "unknown_role"))
-            elif user is not None and not _person(await accounts.by_email(conn, user)):
-                errors.append(FieldError(f"{field}.user", f"There is no user {user}.", "unknown_user"))
+    placed = [(f"steps[{i}]", step) for i, step in enumerate(rules.get("steps", ()))]
+    for n, escalation in enumerate(rules.get("escalations", ())):
+        if all(value is None for value in escalation["when"].values()):
+            message = "Say when: at least one of finding_severity, destructive, rows_over and table_bytes_over."
+            errors.append(FieldError(f"escalations[{n}].when", message, "no_condition"))
+        placed += [(f"escalations[{n}].add_steps[{i}]", step) for i, step in enumerate(escalation["add_steps"])]
+    fillers = [(f"{where}.any_of[{j}]", filler) for where, step in placed for j, filler in enumerate(step["any_of"])]
+    people = await accounts.active_emails(conn, {f["user"] for _, f in fillers if f.get("user")})
+    groups = await user_groups.known(conn, {f["group"] for _, f in fillers if f.get("group")})
+    for field, filler in fillers:
+        role, user, group = filler.get("role"), filler.get("user"), filler.get("group")
+        if sum(x is not None for x in (role, user, group)) != 1:
+            errors.append(FieldError(field, "Give exactly one of role, group and user.", "filler"))
+        elif role is not None and role not in FILLER_ROLES:
+            choices = ", ".join(sorted(FILLER_ROLES))
+            errors.append(FieldError(f"{field}.role", f"Not one of {choices}.", "unknown_role"))
+        elif group is not None and group not in groups:
+            errors.append(FieldError(f"{field}.group", f"There is no group {group}.", "unknown_group"))
+        elif user is not None and user.lower() not in people:
+            errors.append(FieldError(f"{field}.user", f"There is no user {user}.", "unknown_user"))
     if errors:
         raise ValidationFailed(errors=errors)
 
 
-def _person(record: Record | None) -> bool:
-    return record is not None and not record["disabled"]
+async def _check_times(conn: AsyncConnection, rules: Mapping[str, Any]) -> None:
+    """Refuse windows that never open, and a soak time with nothing to count it from."""
+    if rules.get("soak") and not rules.get("requires_lower_environments"):
+        message = "A soak time counts from the lower environments: set requires_lower_environments too."
+        raise ValidationFailed(errors=[FieldError("soak", message, "soak_needs_lower_environments")])
+    windows = rules.get("windows", ())
+    now = await clock(conn) if windows else None
+    errors: list[FieldError] = []
+    for n, window in enumerate(windows):
+        assert now is not None
+        try:
+            schedule.check(window["cron"], window["time_zone"], now)
+        except ValidationFailed as error:
+            errors += [FieldError(f"windows[{n}].{e.field}", e.message, e.code) for e in error.errors]
+    if errors:
+        raise ValidationFailed(errors=errors)

@@ -73,24 +73,13 @@ class Tokens:
         if service_account is not None:
             require(principal, "service_account.edit")
         owner = principal.id if service_account is None else service_account
-        token = PREFIX + "".join(secrets.choice(_ALPHABET) for _ in range(43))  # 256 bits
 
         async def work(conn: AsyncConnection) -> Record:
             account = await accounts.lock(conn, owner)
             if account is None or account["disabled"] or (service_account is not None and _is_person(account)):
                 message = f"There is no enabled service account {owner}."
                 raise ValidationFailed(errors=[FieldError("service_account", message)])
-            values = {
-                "account_id": owner,
-                "name": name,
-                "token_hash": _digest(token),
-                "prefix": token[:_SHOWN],
-                "created_by": principal.id,
-            }
-            token_id = await credentials.insert_token(conn, values, expires_in_days)
-            data = {"name": name, "account": owner, "expires_in_days": expires_in_days}
-            await audit(conn, principal.id, "token.create", f"token:{token_id}", data)
-            return {**(await credentials.token_by_id(conn, token_id) or {}), "token": token}
+            return await make_token(conn, owner, principal.id, name=name, expires_in_days=expires_in_days)
 
         return await self._database.run(work)
 
@@ -111,6 +100,32 @@ class Tokens:
             await audit(conn, principal.id, "token.revoke", f"token:{token_id}")
 
         await self._database.run(work)
+
+
+async def make_token(
+    conn: AsyncConnection, owner: int, maker: int, *, name: str, expires_in_days: int | None
+) -> Record:
+    """Make a token in a transaction of the caller's, who has locked the owner and found it enabled.
+
+    Args:
+        owner: the account that the token speaks for.
+        maker: the person who makes it.
+
+    Returns:
+        the token's record with ``token``, which nobody can read again.
+    """
+    token = PREFIX + "".join(secrets.choice(_ALPHABET) for _ in range(43))  # 256 bits
+    values = {
+        "account_id": owner,
+        "name": name,
+        "token_hash": _digest(token),
+        "prefix": token[:_SHOWN],
+        "created_by": maker,
+    }
+    token_id = await credentials.insert_token(conn, values, expires_in_days)
+    data = {"name": name, "account": owner, "expires_in_days": expires_in_days}
+    await audit(conn, maker, "token.create", f"token:{token_id}", data)
+    return {**(await credentials.token_by_id(conn, token_id) or {}), "token": token}
 
 
 def _is_person(account: Record) -> bool:

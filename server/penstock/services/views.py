@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import datetime as dt
+from collections.abc import Sequence
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from penstock.domain import clock
 from penstock.domain.access.decide import Principal, allowed
-from penstock.domain.gates import approval, evaluate
+from penstock.domain.gates import approval, evaluate, status_check
 from penstock.domain.gates.gate import Blocker
+from penstock.domain.patience import CONNECT_DEADLINE, GONE
+from penstock.domain.pipeline import fan_out
+from penstock.domain.pipeline.creation import NewDatabase
+from penstock.domain.pipeline.spec import CHANGE, CREATE, QUERY
 from penstock.domain.pipeline.status import Counts, pipeline_result, stage_ended, stage_status, total
-from penstock.services.approvals import approver_of
+from penstock.services import approval_view, group_targets
+from penstock.services.approvals import approver_of, lacks_approval
 from penstock.services.progress import facts_of, has_work
-from penstock.store import issues, pipelines, task_reads
+from penstock.store import contexts, pipelines, settlements, task_reads
 from penstock.store.rows import Record
 
-SHOWN_CANDIDATES = 20
+RELEASER = "role:project:releaser"
 
 
 async def issue(conn: AsyncConnection, principal: Principal, found: Record) -> Record:
@@ -29,13 +35,16 @@ async def issue(conn: AsyncConnection, principal: Principal, found: Record) -> R
         "project": found["project"],
         "title": found["title"],
         "description": found["description"],
-        "status": found["status"],
+        "status": loaded.status,  # always the issue's too; read once, so that nobody ever sees two
         "labels": found["labels"],
         "author": found["author"],
         "last_editor": found["last_editor"],
         "release": found["release_id"],
         "release_digest": found["release_digest"],
         "revision": found["revision"],
+        "promoted_from": found["promoted_from"],
+        "reverts": found["reverts_id"],
+        "group": await group_targets.shown(conn, found),
         "actions": _issue_actions(principal, loaded, shown),
         "waiting_for": _waiting_for(loaded),
         "pipeline": shown,
@@ -53,7 +62,7 @@ def issue_summary(found: Record, loaded: pipelines.Pipeline) -> Record:
         "id": found["id"],
         "project": found["project"],
         "title": found["title"],
-        "status": found["status"],
+        "status": loaded.status,
         "result": result(loaded),
         "labels": found["labels"],
         "author": found["author"],
@@ -89,7 +98,7 @@ def counts(stored: Counts) -> Record:
     """The counters as the API has them: failed holds both classes, skipped all reasons."""
     return {
         **{c: stored[c] for c in ("waiting", "ready", "scheduled", "running", "canceling", "succeeded", "canceled")},
-        "failed": stored["failed"] + stored["error"],
+        "failed": stored["failed"] + stored["error"] + stored["absorbed"],
         "skipped": stored["skipped"] + stored["passed_over"],
         "total": total(stored),
     }
@@ -97,10 +106,7 @@ def counts(stored: Counts) -> Record:
 
 async def pipeline(conn: AsyncConnection, principal: Principal, loaded: pipelines.Pipeline) -> Record:
     """A pipeline with its stages and the live answer of their gates."""
-    emails = [f.user for s in loaded.stages if s.rules for step in s.rules.steps for f in step.any_of if f.user]
-    people: list[Record] = []
-    if loaded.project_id is not None and loaded.status == "open":
-        people = await issues.possible_approvers(conn, loaded.project_id, emails)
+    people = await approval_view.people(conn, loaded)
     slug = await pipelines.project_slug(conn, loaded.project_id) if loaded.project_id is not None else None
     held_by = await pipelines.held_by(conn, loaded.id) if loaded.held_by is not None else None
     return {
@@ -136,14 +142,14 @@ def pipeline_summary(loaded: pipelines.Pipeline) -> Record:
 
 
 def stage(
-    principal: Principal, loaded: pipelines.Pipeline, found: pipelines.Stage, people: Sequence[Record] = ()
+    principal: Principal, loaded: pipelines.Pipeline, found: pipelines.Stage, people: Sequence[approval.Approver] = ()
 ) -> Record:
     """A stage: derived status, live blockers, steps and decisions."""
     facts = facts_of(loaded, found)
     answer = evaluate.evaluate(facts)
     by_id = {s.id: s.name for s in loaded.stages}
     open_work = bool(found.counts["waiting"] or found.counts["ready"])
-    steps = _steps(principal, loaded, facts, people)
+    steps = approval_view.steps(principal, loaded, facts, people)
     actions = []
     if any(s["can_approve"] for s in steps):
         actions.append("approve")
@@ -151,9 +157,18 @@ def stage(
         actions.append("reject")
     if any(b.gate == "advance" for b in answer.blockers) and _allowed(principal, loaded, "stage.advance"):
         actions.append("advance")
-    failures = found.counts["failed"] + found.counts["error"]
+    if any(b.gate in evaluate.BYPASSABLE for b in answer.blockers) and _may_bypass(principal, loaded):
+        actions.append("bypass")
+    may_override = loaded.status == "open" and open_work and _allowed(principal, loaded, "check.override")
+    if may_override and status_check.overridable(found.checks):
+        actions.append("override")
+    # What somebody has to settle cannot be tried again.
+    failures = found.counts["failed"] + found.counts["error"] + found.counts["absorbed"] - found.unsettled
     if failures and loaded.status == "open" and _allowed(principal, loaded, "task.retry"):
         actions.append("retry_failed")
+    limited = found.fan_out.limits or found.fan_out.max_failures is not None
+    if limited and open_work and loaded.status == "open" and _allowed(principal, loaded, "stage.edit"):
+        actions.append("edit_limits")
     return {
         "id": found.id,
         "name": found.name,
@@ -165,14 +180,31 @@ def stage(
         "needs": [by_id[i] for i in found.needs if i in by_id],
         "task_order": found.task_order,
         "advance": "manual" if facts.rules is None or facts.rules.rollout == "manual" else found.advance,
+        "not_before": found.not_before,
+        "batch": list(found.fan_out.batch) if found.fan_out.batch is not None else None,
+        "batches": _batches(found),
+        "max_parallel": found.fan_out.max_parallel,
+        "max_failures": found.fan_out.max_failures,
+        "independent": found.independent,
+        "bypassed": sorted(found.bypassed),
         "status": stage_status(found.counts),
         "digest": found.digest,
         "counts": counts(found.counts),
-        "blockers": [blocker(b) for b in answer.blockers] if open_work else [],
+        "blockers": [blocker(b) for b in answer.blockers or _limits(found)] if open_work else [],
         "steps": steps,
-        "approvals": _decisions(found, facts),
+        "approvals": approval_view.decisions(loaded, found, facts),
         "actions": actions,
     }
+
+
+def _batches(found: pipelines.Stage) -> Record | None:
+    if found.fan_out.batch is None:
+        return None
+    return {"current": found.batch_current, "total": fan_out.batches(found.fan_out, total(found.counts))}
+
+
+def _limits(found: pipelines.Stage, position: int | None = None) -> list[Blocker]:
+    return fan_out.waits(found.fan_out, found.counts, found.batch_current, position)
 
 
 def blocker(found: Blocker) -> Record:
@@ -187,6 +219,11 @@ def _allowed(principal: Principal, loaded: pipelines.Pipeline, verb: str) -> boo
     return allowed(principal, verb, loaded.project_id)
 
 
+def _may_bypass(principal: Principal, loaded: pipelines.Pipeline) -> bool:
+    ours = principal.id in (loaded.author_id, loaded.last_editor_id)
+    return loaded.status == "open" and not ours and _allowed(principal, loaded, "stage.bypass")
+
+
 def _may_reject(principal: Principal, loaded: pipelines.Pipeline, facts: evaluate.Facts) -> bool:
     if facts.rules is None or loaded.status != "open" or loaded.issue_id is None:
         return False
@@ -195,91 +232,27 @@ def _may_reject(principal: Principal, loaded: pipelines.Pipeline, facts: evaluat
     return not barred and approval.can_ever_fill(facts.rules, who)
 
 
-def _steps(
-    principal: Principal, loaded: pipelines.Pipeline, facts: evaluate.Facts, people: Sequence[Record]
-) -> list[Record]:
-    if facts.rules is None or facts.approvals is None:
-        return []
-    approvals, rules = facts.approvals, facts.rules
-    people_ids = {"author": loaded.author_id, "last_editor": loaded.last_editor_id}
-    me = approver_of(principal, loaded.project_id)
-    mine = approval.can_approve(rules, approvals, me, **people_ids) if loaded.status == "open" else None
-    filled = {a.id for s in approvals.steps for a in s.filled_by}
-    shown = []
-    for state in approvals.steps:
-        candidates = []
-        if not state.satisfied:
-            for record in people:
-                who = approval.Approver(**record)
-                barred = approval.is_barred(rules, who.id, **people_ids)
-                if not barred and who.id not in filled and approval.may_fill(state.step, who):
-                    candidates.append(_person(who))
-        shown.append(
-            {
-                "index": state.index,
-                "label": state.step.label,
-                "any_of": [f.label for f in state.step.any_of],
-                "count": state.step.count,
-                "approved_by": [_person(a) for a in state.filled_by],
-                "candidates": candidates[:SHOWN_CANDIDATES],
-                "satisfied": state.satisfied,
-                "can_approve": mine is not None and mine.index == state.index,
-            }
-        )
-    return shown
-
-
-def _person(who: approval.Approver) -> Record:
-    return {"id": who.id, "name": who.name, "email": who.email, "kind": who.kind}
-
-
-def _decisions(found: pipelines.Stage, facts: evaluate.Facts) -> list[Record]:
-    """Every decision, newest last, with what has become of it."""
-    used = facts.approvals.used if facts.approvals else frozenset()
-    rejected = {a.id for a in facts.approvals.rejected_by} if facts.approvals else set()
-    latest = {r["account_id"]: r["id"] for r in found.decision_rows if r["digest"] == found.digest}
-    return [
-        {
-            "id": row["id"],
-            "stage": found.name,
-            "step": row["step"],
-            "person": {
-                "id": row["account_id"],
-                "name": row["name"],
-                "email": row["email"],
-                "kind": row["kind"],
-            },
-            "decision": row["decision"],
-            "comment": row["comment"],
-            "state": _state(row, found.digest, used, rejected, latest),
-            "digest": row["digest"],
-            "at": row["created_at"],
-        }
-        for row in found.decision_rows
-    ]
-
-
-def _state(
-    row: Mapping[str, Any], digest: str, used: frozenset[int], rejected: set[int], latest: Mapping[int, int]
-) -> str:
-    if row["digest"] != digest:
-        return "stale"
-    if latest[row["account_id"]] != row["id"]:
-        return "withdrawn"
-    if row["decision"] == "reject":
-        return "fresh" if row["account_id"] in rejected else "void"
-    return "fresh" if row["id"] in used else "void"
-
-
 def _issue_actions(principal: Principal, loaded: pipelines.Pipeline, shown: Record) -> list[str]:
     assert loaded.project_id is not None
     project_id = loaded.project_id
     actions = [a for a in ("approve", "reject") if any(a in s["actions"] for s in shown["stages"])]
     if allowed(principal, "issue.comment", project_id):
         actions.append("comment")
+    at_work = any(s.counts[c] for s in loaded.stages for c in ("scheduled", "running", "canceling"))
+    applied = any(s.counts["succeeded"] + s.counts["failed"] + s.counts["error"] for s in loaded.stages)
+    if (
+        loaded.status != "open"
+        and applied
+        and not at_work
+        and not is_read_only(loaded)
+        and allowed(principal, "issue.create", project_id)
+    ):
+        actions.append("revert")
     if loaded.status == "open":
         if allowed(principal, "issue.edit", project_id):
             actions.append("edit")
+            if any(lacks_approval(loaded, s) for s in loaded.stages):
+                actions.append("request_approval")
             touched = ("scheduled", "running", "canceling", "succeeded")
             if not any(s.counts[c] for s in loaded.stages for c in touched):
                 actions.append("revise")
@@ -292,24 +265,42 @@ def _issue_actions(principal: Principal, loaded: pipelines.Pipeline, shown: Reco
     return actions
 
 
+def is_read_only(loaded: pipelines.Pipeline) -> bool:
+    """Nothing in the pipeline changes a target."""
+    return all(s.read_only for s in loaded.stages)
+
+
+_TASK_VERBS = ("task.retry", "task.cancel", "task.skip", "task.settle", "task.sessions", "issue.edit")
 _RETRY, _CANCEL = ("failed", "canceled"), ("waiting", "ready", "scheduled", "running")
+_LOOK = ("ready", "scheduled", "running", "canceling")
 _SKIP = ("waiting", "ready", "failed", "canceled")
+_EDIT = _SKIP
 
 
 def task_summary(principal: Principal, row: Record) -> Record:
     """A task as a line of a table."""
     if row["project_id"] is None:
-        may = {v: allowed(principal, "instance.sync") for v in ("task.retry", "task.cancel", "task.skip")}
+        may = {v: allowed(principal, "instance.sync") for v in _TASK_VERBS}
     else:
-        may = {v: allowed(principal, v, row["project_id"]) for v in ("task.retry", "task.cancel", "task.skip")}
-    is_open = row["pipeline_status"] == "open"
+        may = {v: allowed(principal, v, row["project_id"]) for v in _TASK_VERBS}
+    unsettled = is_unsettled(row)
+    unknown = unsettled and row["failure"]["kind"] == "outcome_unknown"
+    is_open = row["pipeline_status"] == "open" and not unknown
     actions = []
+    if (unsettled or _is_given_up(row)) and may["task.settle"]:
+        actions.append("settle")
     if row["status"] in _RETRY and is_open and may["task.retry"]:
         actions.append("retry")
-    if row["status"] in _CANCEL and may["task.cancel"]:
+    known = not row["in_doubt"]  # how the last attempt ended; if not, the next one finds out first
+    if row["status"] in _CANCEL and known and may["task.cancel"]:
         actions.append("cancel")
-    if row["status"] in _SKIP and is_open and may["task.skip"]:
+    if row["status"] in _SKIP and is_open and known and may["task.skip"]:
         actions.append("skip")
+    if row["status"] in _LOOK and may["task.sessions"]:
+        actions.append("sessions")
+    changes = row["type"] == CHANGE and row["release_id"] is not None
+    if changes and row["status"] in _EDIT and is_open and known and may["issue.edit"]:
+        actions.append("edit")
     return {
         "id": row["id"],
         "name": row["name"],
@@ -322,8 +313,10 @@ def task_summary(principal: Principal, row: Record) -> Record:
         "status": row["status"],
         "skip_reason": row["skip_reason"],
         "skip_note": row["skip_note"],
+        "when": row["when"],
+        "allow_failure": row["allow_failure"],
         "attempts": row["attempt"],
-        "failure": row["failure"],
+        "failure": {"data": None, **row["failure"]} if row["failure"] else None,
         "progress": row["progress"],
         "started_at": row["started_at"],
         "ended_at": row["ended_at"],
@@ -332,38 +325,83 @@ def task_summary(principal: Principal, row: Record) -> Record:
     }
 
 
+def is_unsettled(row: Record) -> bool:
+    """Whether a task waits for a person's word: nobody knows its outcome, or its journal is of other bytes."""
+    failure = row["failure"] or {}
+    return row["status"] == "failed" and (
+        failure.get("kind") == "outcome_unknown" or failure.get("code") == "journal_conflict"
+    )
+
+
+def _is_given_up(row: Record) -> bool:
+    """Whether nobody can find out how a lost attempt ended: its target has been away for long."""
+    failure = row["failure"] or {}
+    since = failure.get("since") or failure.get("unreachable_since")
+    if not row["in_doubt"] or failure.get("code") not in GONE or since is None:
+        return False
+    return bool(clock.now() - dt.datetime.fromisoformat(since) >= CONNECT_DEADLINE)
+
+
 async def task(conn: AsyncConnection, principal: Principal, row: Record, changes: Sequence[Record]) -> Record:
     """A task with why it waits, what became of each change, and its runs."""
     known = await task_reads.changes(conn, row["id"])
     applied_here = [c for c in changes if c["environments"] is None or row["environment"] in c["environments"]]
+    options = row["options"]
+    if row["release_id"] is None:  # a baseline that recorded what other tools' tables say
+        applied_here = [{"version": version, "name": "", "recorded_as": version} for version in sorted(known)]
     return task_summary(principal, row) | {
         "pipeline": row["pipeline_id"],
         "issue": row["issue"],
         "release": row["release_id"],
-        "blockers": await _task_blockers(conn, principal, row),
+        "blockers": await _task_blockers(conn, row),
         "changes": [
             {
                 "version": c["version"],
                 "name": c["name"],
-                "state": known[c["version"]]["state"] if c["version"] in known else "not_run",
-                "run": known[c["version"]]["run"] if c["version"] in known else None,
+                "state": known[c["recorded_as"]]["state"] if c["recorded_as"] in known else "not_run",
+                "run": known[c["recorded_as"]]["run"] if c["recorded_as"] in known else None,
             }
             for c in applied_here
         ],
         "run_at": row["run_at"] if row["status"] == "ready" else None,
         "runs": await task_reads.runs(conn, row["id"]),
+        "settlements": await settlements.of_task(conn, row["id"]),
+        "query": {k: options[k] for k in ("statement", "expect", "output")} if row["type"] == QUERY else None,
+        "creates": NewDatabase.of_options(options).as_options() if row["type"] == CREATE else None,
+        "only_if": options.get("only_if", []),
+        "outputs": row["outputs"] or {},
+        "context": (await contexts.of_task(conn, row["id"])).content,
+        "timeout": row["timeout_seconds"],
     }
 
 
-async def _task_blockers(conn: AsyncConnection, principal: Principal, row: Record) -> list[Record]:
-    """Why a task does not run: its stage's gates; its database is busy; its instance has no room; its target is
-    away."""
+async def _task_blockers(conn: AsyncConnection, row: Record) -> list[Record]:
+    """Why a task does not run: nobody knows how the last one on its database ended; its stage's gates; its database
+    is busy; its instance has no room; its target is away."""
+    found = []
+    if row["status"] in ("waiting", "ready"):
+        found = await _unsettled(conn, row)
+    return found or await _other_blockers(conn, row)
+
+
+async def _unsettled(conn: AsyncConnection, row: Record) -> list[Record]:
+    other = await task_reads.unsettled(conn, row["slot_key"], row["instance_id"], row["id"])
+    if other is None:
+        return []
+    where = f" of issue {other['issue']}" if other["issue"] is not None else ""
+    message = f"Nobody knows how {other['name']}{where} ended on this database. It must be settled first."
+    return [blocker(Blocker("unknown-outcome", "unsettled", message, (f"task:{other['id']}", RELEASER)))]
+
+
+async def _other_blockers(conn: AsyncConnection, row: Record) -> list[Record]:
     if row["status"] == "waiting":
         loaded = (await pipelines.load(conn, [row["pipeline_id"]]))[row["pipeline_id"]]
         found = next(s for s in loaded.stages if s.id == row["stage_id"])
         answer = evaluate.evaluate(facts_of(loaded, found))
         if answer.blockers:
             return [blocker(b) for b in answer.blockers]
+        if limited := _limits(found, row["position"]):
+            return [blocker(b) for b in limited]
         return [blocker(Blocker("order", "waiting", "Waits for the tasks before it in this stage."))]
     if row["status"] == "running" and row["waiting_on"]:
         names = ", ".join(str(s) for s in row["waiting_on"])
@@ -371,7 +409,7 @@ async def _task_blockers(conn: AsyncConnection, principal: Principal, row: Recor
     if row["status"] != "ready" or row["claimable"]:
         return []
     if row["failure"] and row["failure"].get("kind") in ("infrastructure", "outcome_unknown"):
-        message = f"{row['instance']} cannot be reached: {row['failure']['message']}"
+        message = f"{row['instance']} cannot be reached: {row['failure']['message']} {_patience(row['failure'])}"
         at = row["run_at"].isoformat().replace("+00:00", "Z")
         return [blocker(Blocker("target-unreachable", "retrying", message, (f"instance:{row['instance']}",), at))]
     other = await task_reads.busy(conn, row["slot_key"], row["id"])
@@ -382,7 +420,18 @@ async def _task_blockers(conn: AsyncConnection, principal: Principal, row: Recor
     if active >= limit:
         message = f"{row['instance']} runs as many tasks at once as it may: {limit}."
         return [blocker(Blocker("limit", "instance_busy", message))]
+    limit = row["environment_limit"]
+    if limit is not None and await task_reads.active_in(conn, row["environment_id"]) >= limit:
+        message = f"{row['environment']} runs as many tasks at once as it may: {limit}."
+        return [blocker(Blocker("limit", "environment_busy", message))]
     return []
+
+
+def _patience(failure: Record) -> str:
+    """For how long a target that is away is waited for."""
+    if (until := failure.get("gives_up_at")) is None:
+        return "Something may have been sent to it, so it is tried until it can be asked."
+    return f"Nothing was sent to it, so the task gives up at {until[11:16]} UTC."
 
 
 async def not_passing(conn: AsyncConnection, pipeline_id: int) -> list[Record]:

@@ -7,19 +7,26 @@ would end the transaction that it shares with its ledger row.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, Literal
 
 import msgspec
 
-from penstock.sql import kinds, parser
+from penstock.sql import kinds, outside, parser, tree
 from penstock.sql.first_words import first_words, guess
 from penstock.sql.statement import Statement
 
-Refusal = Literal["transaction_control", "session_tampering", "ambiguous_statement"]
+Refusal = Literal["transaction_control", "session_tampering", "ambiguous_statement", "ledger_tampering"]
+# How a statement that was running when we lost sight of it may be gone on with.
+Resume = Literal["repeat", "compare", "never"]
 
 _OPAQUE: Final = frozenset({"DoStmt", "CallStmt", "ExecuteStmt"})
-_LOSES_DATA: Final = frozenset({"drop_table", "drop_schema", "drop_database", "drop_sequence", "drop_foreign_table"})
+_LOSES_DATA: Final = frozenset(
+    {"drop_table", "drop_schema", "drop_database", "drop_sequence", "drop_foreign_table", "truncate", "delete"}
+)
+OUR_SCHEMA: Final = "penstock"
+_WRITES: Final = ("InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt")
+_QUERIES: Final = frozenset({"SelectStmt", "ExplainStmt", "CreateTableAsStmt", *_WRITES})
 _IDENTITY_SETTINGS: Final = frozenset({"role", "session_authorization"})
 
 
@@ -36,8 +43,12 @@ class Classification(msgspec.Struct, frozen=True, omit_defaults=True):
         destructive: it drops or removes data.
         parsed: the grammar knows it.
         objects: names of relations in the text, qualified as written, each once, in order.
+        reads, writes: those of them whose rows or definition it reads or changes.
+        creates, drops: what it makes and what it drops, relations or not.
         refusal: why it can never run as part of a change; None when it can.
         note: what the grammar said about a statement that it does not know.
+        session: all that it does is to its session (MySQL and MariaDB only).
+        resume: how to go on when it ran outside of a transaction and nobody knows how it ended.
     """
 
     kind: str
@@ -48,8 +59,19 @@ class Classification(msgspec.Struct, frozen=True, omit_defaults=True):
     destructive: bool = False
     parsed: bool = True
     objects: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    creates: tuple[str, ...] = ()
+    drops: tuple[str, ...] = ()
     refusal: Refusal | None = None
     note: str | None = None
+    session: bool = False
+    resume: Resume = "never"
+
+    @property
+    def undecidable(self) -> bool:
+        """If a crash interrupts it, nobody can tell whether it took effect."""
+        return not (self.transactional or self.session) and self.resume == "never"
 
 
 def classify(statement: Statement) -> Classification:
@@ -62,29 +84,73 @@ def classify(statement: Statement) -> Classification:
         note = f"The server would read {len(nodes)} statements here."
         return Classification("unknown", opaque=True, parsed=False, refusal="ambiguous_statement", note=note)
     [(tag, node)] = nodes[0].items()
+    found = tree.read(tag, node)
     kind = kinds.kind_of(tag, node)
     control = kinds.is_transaction_control(tag, node)
-    tampering = _tampers(tag, node)
+    tampering = _tampers(tag, node, found.calls)
+    # Most statements do not so much as mention it; U&"" may spell it in other letters.
+    ours = _mentions_us(statement.text) and _writes_ledger(tag, node)
+    transactional = kinds.is_transactional(tag, node)
     return Classification(
         kind=kind,
-        transactional=kinds.is_transactional(tag, node),
+        transactional=transactional,
         transaction_control=control,
         session_tampering=tampering,
         opaque=tag in _OPAQUE,
-        destructive=_destroys(kind, node),
-        objects=tuple(dict.fromkeys(_relations(nodes[0]))),
-        refusal=_refusal(control, tampering),
+        destructive=kind in _LOSES_DATA or (kind == "alter_table" and found.drops_column),
+        objects=found.objects,
+        reads=found.reads,
+        writes=found.writes,
+        creates=found.creates,
+        drops=found.drops,
+        refusal=_refusal(control, tampering, ours),
+        resume="never" if transactional else _resume(outside.of_node(tag, node)),
     )
 
 
-def _refusal(control: bool, tampering: bool) -> Refusal | None:
+def _refusal(control: bool, tampering: bool, ledger: bool = False) -> Refusal | None:
     if control:
         return "transaction_control"
-    return "session_tampering" if tampering else None
+    if tampering:
+        return "session_tampering"
+    return "ledger_tampering" if ledger else None
+
+
+def _resume(found: outside.Outside) -> Resume:
+    if found.undecidable:
+        return "never"
+    return "repeat" if found.action in ("repeat", "reindex") else "compare"
+
+
+def _mentions_us(text: str) -> bool:
+    """Whether a statement may name our schema."""
+    small = text.lower()
+    return OUR_SCHEMA in small or 'u&"' in small
+
+
+def _writes_ledger(tag: str, node: dict[str, Any]) -> bool:
+    """Whether it writes or redefines what is in the schema that is ours; reading it is harmless."""
+    if tag in _QUERIES:
+        targets = [node.get("relation", {}) if tag != "SelectStmt" else {}]
+        targets += [inner.get("relation", {}) for kind in _WRITES for inner in find(node, kind)]
+        return any(target.get("schemaname") == OUR_SCHEMA for target in targets)
+    if "OBJECT_SCHEMA" in (node.get(field) for field in ("removeType", "renameType", "objectType", "objtype")):
+        named = [node.get(field) for field in ("objects", "object", "subname", "newname")]
+        return f'"{OUR_SCHEMA}"'.encode() in msgspec.json.encode(named)
+    if node.get("newschema") == OUR_SCHEMA:
+        return True
+    return any(value.get("schemaname") == OUR_SCHEMA or _qualified_by_us(value) for value in _walk(node))
+
+
+def _qualified_by_us(value: dict[str, Any]) -> bool:
+    """A name of several parts, as DROP and COMMENT have them."""
+    items: list[dict[str, Any]] = value["List"].get("items", []) if isinstance(value.get("List"), dict) else []
+    return len(items) > 1 and items[0].get("String", {}).get("sval") == OUR_SCHEMA
 
 
 def _unknown(text: str, note: str) -> Classification:
     guessed = guess(first_words(text))
+    resume = _resume(outside.outside(text)) if guessed == "non_transactional" else "never"
     return Classification(
         kind="unknown",
         transactional=guessed != "non_transactional",
@@ -94,17 +160,18 @@ def _unknown(text: str, note: str) -> Classification:
         parsed=False,
         refusal=_refusal(guessed == "transaction_control", guessed == "session_tampering"),
         note=note,
+        resume=resume,
     )
 
 
-def _tampers(tag: str, node: dict[str, Any]) -> bool:
+def _tampers(tag: str, node: dict[str, Any], calls: Iterable[dict[str, Any]]) -> bool:
     if tag == "DiscardStmt":
         return True
     if tag == "VariableSetStmt":
         name = str(node.get("name", "")).lower()
         # With backslash escapes on, the server would see other statements than we did.
         return name in _IDENTITY_SETTINGS or (name == "standard_conforming_strings" and not _turns_on(node))
-    return any(_sets_identity(call) for call in _find(node, "FuncCall"))
+    return any(_sets_identity(call) for call in calls)
 
 
 def _turns_on(setting: dict[str, Any]) -> bool:
@@ -121,14 +188,6 @@ def _sets_identity(call: dict[str, Any]) -> bool:
     return setting.lower() in _IDENTITY_SETTINGS | {"standard_conforming_strings"}
 
 
-def _destroys(kind: str, node: dict[str, Any]) -> bool:
-    if kind in _LOSES_DATA or kind in ("truncate", "delete"):
-        return True
-    return kind == "alter_table" and any(
-        command.get("subtype") == "AT_DropColumn" for command in _find(node, "AlterTableCmd")
-    )
-
-
 def _walk(tree: Any) -> Iterator[dict[str, Any]]:
     todo = [tree]
     while todo:
@@ -140,17 +199,6 @@ def _walk(tree: Any) -> Iterator[dict[str, Any]]:
             todo.extend(reversed(value))
 
 
-def _find(tree: Any, tag: str) -> Iterator[dict[str, Any]]:
+def find(tree: Any, tag: str) -> Iterator[dict[str, Any]]:
+    """Every node of that name, wherever in a tree of the grammar."""
     return (value[tag] for value in _walk(tree) if isinstance(value.get(tag), dict))
-
-
-def _relations(tree: dict[str, Any]) -> Iterator[str]:
-    names_of_queries = {query.get("ctename") for query in _find(tree, "CommonTableExpr")}
-    for value in _walk(tree):
-        name, schema = value.get("relname"), value.get("schemaname")
-        if isinstance(name, str) and (schema or name not in names_of_queries):
-            yield f"{schema}.{name}" if schema else name
-        if "removeType" in value and value["removeType"] in kinds.RELATION_OBJECTS:
-            for item in value.get("objects", ()):
-                parts = item.get("List", {}).get("items", ())
-                yield ".".join(part["String"]["sval"] for part in parts if "String" in part)

@@ -45,11 +45,13 @@ _STARTS: Final[tuple[tuple[tuple[str, ...], Guess], ...]] = (
     (("DROP", "INDEX", "CONCURRENTLY"), "non_transactional"),
 )
 
+_FAR_ENOUGH: Final = 100_000  # characters, most of them in comments
+
 
 def first_words(text: str, limit: int = 6) -> tuple[str, ...]:
     """The first words of a statement in upper case, up to the first token that is not a word."""
     words: list[str] = []
-    data = text.encode()
+    data = text[:_FAR_ENOUGH].encode()
     try:
         for token in tokens(data):
             if token.kind in (Kind.BLANK, Kind.COMMENT):

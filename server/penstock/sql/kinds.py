@@ -142,6 +142,11 @@ def is_transactional(tag: str, node: Node) -> bool:
     return tag != "DropSubscriptionStmt"
 
 
+def has_option(node: Node, field: str, name: str) -> bool:
+    """Whether an option of that name is given and not switched off."""
+    return (_option(node, field, name) or "false") != "false"
+
+
 def _option(node: Node, field: str, name: str) -> str | None:
     """The value of an option of that name, ``true`` for a bare one, None when it is not given or switched
     off."""

@@ -4,11 +4,10 @@ line."""
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from typing import Final
 
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
-_LINE_END_BYTES: Final = re.compile(rb"\r\n|\r|\n")
+_CONTINUES_A_CHARACTER: Final = bytes(range(0x80, 0xC0))
 BOM: Final = b"\xef\xbb\xbf"
 
 
@@ -21,22 +20,46 @@ def locate(text: str, offset: int) -> tuple[int, int]:
 
 
 class Positions:
-    """Line and column of byte offsets; asking in ascending order costs linear time for the whole text."""
+    """Line and column of byte offsets; asking in ascending order costs linear time and no memory for the whole
+    text."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
-        self._starts = [3 if data.startswith(BOM) else 0]
-        self._starts += [end.end() for end in _LINE_END_BYTES.finditer(data)]
-        self._known = (self._starts[0], 1)
+        self._returns = b"\r" in data
+        self._first = len(BOM) if data.startswith(BOM) else 0
+        self._begin()
+
+    def _begin(self) -> None:
+        self._at = self._first
+        self._line = 1
+        self._column = 1
 
     def of(self, offset: int) -> tuple[int, int]:
         """1-based line and column of the byte at ``offset``; columns count characters, a byte order mark is
         none."""
-        line = max(1, bisect_right(self._starts, offset))
-        start = self._starts[line - 1]
-        known, column = self._known
-        if not start <= known <= offset:
-            known, column = start, 1
-        column += sum(byte & 0xC0 != 0x80 for byte in self._data[known:offset])
-        self._known = (max(start, offset), column)
-        return line, column
+        if offset < self._at:
+            self._begin()
+        data, at = self._data, self._at
+        offset = max(offset, at)
+        if lines := self._line_ends(at, offset):
+            self._line += lines
+            at = 1 + (self._last_line_end(at, offset) if self._returns else data.rfind(b"\n", at, offset))
+            self._column = 1
+        if at < offset:
+            self._column += len(data[at:offset].translate(None, _CONTINUES_A_CHARACTER))
+        self._at = offset
+        return self._line, self._column
+
+    def _line_ends(self, start: int, end: int) -> int:
+        lines = self._data.count(b"\n", start, end)
+        if self._returns:
+            # Those before a line feed belong to it, even when it is just out of sight.
+            lines += self._data.count(b"\r", start, end) - self._data.count(b"\r\n", start, end + 1)
+        return lines
+
+    def _last_line_end(self, start: int, end: int) -> int:
+        data = self._data
+        feed, back = data.rfind(b"\n", start, end), data.rfind(b"\r", start, end)
+        if back == end - 1 and data[end : end + 1] == b"\n":
+            back = max(data.rfind(b"\r", start, back), start - 1)
+        return max(feed, back)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock.domain.access.decide import Principal
 from penstock.store.rows import Cut, Record, Slice, fetch, fetch_one, page
-from penstock.store.tables.accounts import account, member
+from penstock.store.tables.accounts import account, member, user_group, user_group_member
 
 _DISABLED = account.c.disabled_at.is_not(None).label("disabled")
 
@@ -23,8 +23,21 @@ def principal_columns() -> list[sa.ColumnElement[Any]]:
         .where(member.c.account_id == account.c.id)
         .scalar_subquery()
     )
+    groups = groups_of(account.c.id)
     columns = (account.c.id, account.c.kind, account.c.name, account.c.email, account.c.workspace_role)
-    return [*(c.label(f"account_{c.name}") for c in columns), roles.label("account_projects")]
+    own = (c.label(f"account_{c.name}") for c in columns)
+    return [*own, roles.label("account_projects"), groups.label("account_groups")]
+
+
+def groups_of(account_id: sa.ColumnElement[int]) -> sa.ScalarSelect[Any]:
+    """The slugs of the groups that an account of the enclosing query belongs to."""
+    slugs = sa.func.array_agg(user_group.c.slug, type_=pg.ARRAY(sa.Text))
+    return (
+        sa.select(sa.func.coalesce(slugs, sa.text("'{}'::text[]"), type_=pg.ARRAY(sa.Text)))
+        .join(user_group_member, user_group_member.c.group_id == user_group.c.id)
+        .where(user_group_member.c.account_id == account_id)
+        .scalar_subquery()
+    )
 
 
 def principal_of(record: Record) -> Principal:
@@ -36,6 +49,7 @@ def principal_of(record: Record) -> Principal:
         email=record["account_email"],
         workspace_role=record["account_workspace_role"],
         projects={int(project): role for project, role in (record["account_projects"] or {}).items()},
+        groups=frozenset(record["account_groups"]),
     )
 
 
@@ -54,6 +68,23 @@ async def by_id(conn: AsyncConnection, account_id: int) -> Record | None:
 async def by_email(conn: AsyncConnection, email: str) -> Record | None:
     """One person by e-mail, whatever its case."""
     return await fetch_one(conn, sa.select(account, _DISABLED).where(sa.func.lower(account.c.email) == email.lower()))
+
+
+async def active_emails(conn: AsyncConnection, emails: Collection[str]) -> set[str]:
+    """Which of these e-mails, in lower case, belong to people who can sign in."""
+    if not emails:
+        return set()
+    lower = sa.func.lower(account.c.email)
+    wanted = lower.in_(sorted({email.lower() for email in emails}))
+    return set(await conn.scalars(sa.select(lower).where(wanted, account.c.disabled_at.is_(None))))
+
+
+async def people_by_email(conn: AsyncConnection, emails: Collection[str]) -> dict[str, int]:
+    """The ids of people by their e-mail in lower case, those that there are."""
+    lower = sa.func.lower(account.c.email)
+    wanted = lower.in_(sorted({email.lower() for email in emails}))
+    found = await conn.execute(sa.select(lower.label("email"), account.c.id).where(wanted))
+    return {row.email: row.id for row in found}
 
 
 async def lock(conn: AsyncConnection, account_id: int) -> Record | None:

@@ -205,6 +205,7 @@ def _token_query() -> sa.Select[Any]:
     ).join(account, account.c.id == token.c.account_id)
 
 
-async def delete_expired_sessions(conn: AsyncConnection) -> None:
-    """Forget sessions that have ended."""
-    await conn.execute(sa.delete(session).where(session.c.expires_at <= NOW))
+async def delete_expired_sessions(conn: AsyncConnection, limit: int) -> int:
+    """Forget sessions that have ended, ``limit`` at most; answers how many."""
+    old = sa.select(session.c.token_hash).where(session.c.expires_at <= NOW).limit(limit)
+    return (await conn.execute(sa.delete(session).where(session.c.token_hash.in_(old)))).rowcount

@@ -17,7 +17,8 @@ from penstock.store.tables.catalog import database, environment, instance, schem
 from penstock.store.tables.pipelines import pipeline, task
 
 
-def _select() -> sa.Select[Any]:
+def selected() -> sa.Select[Any]:
+    """Databases as pages show them, for a query that narrows them."""
     return (
         sa.select(
             database,
@@ -49,7 +50,7 @@ async def listing(
         label: a key and its value, or the key alone for any value.
         text: part of the name.
     """
-    query = _select().where(visible(principal, database.c.project_id))
+    query = selected().where(visible(principal, database.c.project_id))
     wanted = (
         (project.c.slug, project_slug),
         (environment.c.slug, environment_slug),
@@ -67,7 +68,7 @@ async def listing(
 
 async def find(conn: AsyncConnection, principal: Principal, ref: int | tuple[str, str]) -> Record | None:
     """One database that the caller may see, by id or by instance and name."""
-    query = _select().where(visible(principal, database.c.project_id))
+    query = selected().where(visible(principal, database.c.project_id))
     if isinstance(ref, int):
         return await fetch_one(conn, query.where(database.c.id == ref))
     return await fetch_one(conn, query.where(instance.c.slug == ref[0], database.c.name == ref[1]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -45,6 +45,32 @@ async def id_of(conn: AsyncConnection, slug: str) -> int | None:
     return await conn.scalar(sa.select(environment.c.id).where(environment.c.slug == slug))
 
 
+async def rules_of(conn: AsyncConnection, ids: Collection[int]) -> dict[int, Any]:
+    """Environment id -> the stored rules of its tier."""
+    rows = await conn.execute(
+        sa.select(environment.c.id, approval_tier.c.rules)
+        .join(approval_tier, approval_tier.c.id == environment.c.tier_id)
+        .where(environment.c.id.in_(ids))
+    )
+    return {row.id: row.rules for row in rows}
+
+
+async def requiring_lower(conn: AsyncConnection) -> dict[str, frozenset[str]]:
+    """Environment -> the lower ones that its tier wants a release to be applied in first."""
+    rows = await fetch(
+        conn,
+        sa.select(environment.c.slug, approval_tier.c.rules)
+        .join(approval_tier, approval_tier.c.id == environment.c.tier_id)
+        .order_by(environment.c.position),
+    )
+    slugs = [row["slug"] for row in rows]
+    return {
+        row["slug"]: frozenset(slugs[:place])
+        for place, row in enumerate(rows)
+        if row["rules"].get("requires_lower_environments")
+    }
+
+
 async def lock_order(conn: AsyncConnection) -> list[Record]:
     """Every environment in order, under a lock that lets one reordering in at a time."""
     # A lock on the rows alone would not keep a new one from being added.
@@ -76,6 +102,11 @@ async def update(conn: AsyncConnection, environment_id: int, values: Mapping[str
         .where(environment.c.id == environment_id)
         .values(**values, version=environment.c.version + 1)
     )
+
+
+async def instances(conn: AsyncConnection, environment_id: int) -> Sequence[int]:
+    """The ids of an environment's instances."""
+    return (await conn.scalars(sa.select(instance.c.id).where(instance.c.environment_id == environment_id))).all()
 
 
 async def bump_generation(conn: AsyncConnection, condition: sa.ColumnElement[bool]) -> None:

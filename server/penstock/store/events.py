@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock.domain.access.decide import Principal
-from penstock.domain.events import ACCESS_CHANGED
+from penstock.domain.events import ACCESS_CHANGED, FROZEN, THAWED
 from penstock.store.rows import Record, fetch, person
 from penstock.store.tables.accounts import account, project
 from penstock.store.tables.pipelines import pipeline
@@ -37,8 +37,13 @@ def _select() -> sa.Select[Any]:
     )
 
 
+# Of an environment or the whole workspace.
+_EVERYBODYS: Final = (FROZEN, THAWED)
+
+
 def may_see(principal: Principal, record: Record) -> bool:
-    """Tell whether the caller may see an event: those of their projects, and changes of their own access.
+    """Tell whether the caller may see an event: those of their projects, what concerns everybody, and changes of their
+    own access.
 
     The same rule as the condition of `page`, for events that were read once for everybody.
     """
@@ -46,6 +51,8 @@ def may_see(principal: Principal, record: Record) -> bool:
         return True
     if record["project_id"] is not None:
         return record["project_id"] in principal.projects
+    if record["type"] in _EVERYBODYS:
+        return True
     return bool(record["type"] == ACCESS_CHANGED and principal.id in record["data"].get("accounts", ()))
 
 
@@ -73,7 +80,8 @@ async def page(
             event.c.type == ACCESS_CHANGED,
             event.c.data["accounts"].contains(sa.func.to_jsonb(mine)),
         )
-        query = query.where(sa.or_(event.c.project_id.in_(list(principal.projects)), own_access))
+        everybodys = sa.and_(event.c.type.in_(_EVERYBODYS), event.c.project_id.is_(None))
+        query = query.where(sa.or_(event.c.project_id.in_(list(principal.projects)), own_access, everybodys))
     if project_id is not None:
         query = query.where(event.c.project_id == project_id)
     if types:

@@ -22,16 +22,21 @@ class Due:
     cron: str
     time_zone: str
     jitter_seconds: int
-    slot: dt.datetime | None
+    slot: dt.datetime
     now: dt.datetime
 
 
-async def next_due(conn: AsyncConnection) -> Due | None:
-    """Lock the schedule that has been due the longest; those that another process has in hand are left to it."""
+async def next_due(conn: AsyncConnection, now: dt.datetime | None = None) -> Due | None:
+    """Lock the schedule that has been due the longest; those that another process has in hand are left to it.
+
+    Args:
+        now: the time; None: the database tells it.
+    """
+    instant = sa.func.statement_timestamp() if now is None else sa.literal(now, sa.DateTime(timezone=True))
     row = (
         await conn.execute(
-            sa.select(schedule, sa.func.statement_timestamp().label("now"))
-            .where(schedule.c.enabled, schedule.c.next_at <= sa.func.statement_timestamp())
+            sa.select(schedule, instant.label("now"))
+            .where(schedule.c.enabled, schedule.c.next_at <= instant)
             .order_by(schedule.c.next_at)
             .limit(1)
             .with_for_update(skip_locked=True)
@@ -42,17 +47,21 @@ async def next_due(conn: AsyncConnection) -> Due | None:
     return Due(row.id, row.instance_id, row.cron, row.time_zone, row.jitter_seconds, row.next_slot, row.now)
 
 
-async def fire(
-    conn: AsyncConnection, schedule_id: int, slot: dt.datetime, pipeline_id: int | None, outcome: str
-) -> bool:
-    """Record that a slot fired or was skipped; False when it has been recorded before."""
+async def take(conn: AsyncConnection, schedule_id: int, slot: dt.datetime) -> bool:
+    """Record a slot, as skipped until it is known what it filed; False when it has been recorded before."""
     row = await conn.execute(
         postgresql.insert(schedule_fire)
-        .values(schedule_id=schedule_id, slot=slot, pipeline_id=pipeline_id, outcome=outcome)
+        .values(schedule_id=schedule_id, slot=slot, outcome="skipped")
         .on_conflict_do_nothing()
         .returning(schedule_fire.c.slot)
     )
     return row.one_or_none() is not None
+
+
+async def fired(conn: AsyncConnection, schedule_id: int, slot: dt.datetime, pipeline_id: int) -> None:
+    """Record which pipeline a slot filed."""
+    own = (schedule_fire.c.schedule_id == schedule_id) & (schedule_fire.c.slot == slot)
+    await conn.execute(sa.update(schedule_fire).where(own).values(outcome="fired", pipeline_id=pipeline_id))
 
 
 async def set_next(conn: AsyncConnection, schedule_id: int, slot: dt.datetime, at: dt.datetime) -> None:

@@ -59,9 +59,12 @@ async def release(conn: AsyncConnection, account_id: int, key: str, started_at: 
     await conn.execute(sa.delete(idempotency).where(*_held(account_id, key, started_at)))
 
 
-async def purge(conn: AsyncConnection, older_than: dt.timedelta) -> int:
-    """Forget keys that nobody will come back for; answers how many."""
-    result = await conn.execute(sa.delete(idempotency).where(idempotency.c.started_at < _NOW - older_than))
+async def purge(conn: AsyncConnection, older_than: dt.timedelta, limit: int) -> int:
+    """Forget keys that nobody will come back for, ``limit`` at most; answers how many."""
+    own = sa.tuple_(idempotency.c.account_id, idempotency.c.key)
+    late = idempotency.c.started_at < _NOW - older_than
+    old = sa.select(idempotency.c.account_id, idempotency.c.key).where(late).limit(limit)
+    result = await conn.execute(sa.delete(idempotency).where(own.in_(old)))
     return int(result.rowcount)
 
 

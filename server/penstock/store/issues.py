@@ -12,9 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from penstock.domain import events
 from penstock.domain.pipeline.plan import TargetDatabase
 from penstock.store.rows import Cut, Record, Slice, contains, fetch, fetch_one, page, person
-from penstock.store.tables.accounts import account, member, project
+from penstock.store.tables.accounts import account, project
 from penstock.store.tables.catalog import database, environment, instance
-from penstock.store.tables.changes import comment, issue, release
+from penstock.store.tables.changes import comment, issue, promotion, release
 from penstock.store.tables.pipelines import approval, stage
 from penstock.store.tables.records import event
 
@@ -29,11 +29,14 @@ def _base() -> sa.Select[Any]:
             issue,
             project.c.slug.label("project"),
             release.c.digest.label("release_digest"),
+            environment.c.slug.label("promoted_from"),
             person(author).label("author"),
             person(editor).label("last_editor"),
         )
         .join(project, project.c.id == issue.c.project_id)
         .outerjoin(release, release.c.id == issue.c.release_id)
+        .outerjoin(promotion, promotion.c.issue_id == issue.c.id)
+        .outerjoin(environment, environment.c.id == promotion.c.source_environment_id)
         .join(author, author.c.id == issue.c.author_id)
         .join(editor, editor.c.id == issue.c.last_editor_id)
     )
@@ -163,14 +166,26 @@ async def environment_ids(conn: AsyncConnection, slugs: Sequence[str]) -> dict[s
     return {r.slug: r.id for r in rows}
 
 
-async def instance_environments(conn: AsyncConnection, slugs: Sequence[str]) -> dict[str, str]:
-    """The environment of each of these instances that exists."""
-    rows = await conn.execute(
-        sa.select(instance.c.slug, environment.c.slug.label("environment"))
+async def instances_by_slug(conn: AsyncConnection, slugs: Sequence[str]) -> dict[str, Record]:
+    """Where each of these instances is, those that exist, and which projects have a database there."""
+    rows = await fetch(
+        conn,
+        sa.select(
+            instance.c.id,
+            instance.c.slug,
+            instance.c.engine,
+            instance.c.host,
+            instance.c.port,
+            instance.c.identity,
+            environment.c.slug.label("environment"),
+            sa.func.array_agg(sa.distinct(database.c.project_id)).label("projects"),
+        )
         .join(environment, environment.c.id == instance.c.environment_id)
+        .outerjoin(database, database.c.instance_id == instance.c.id)
         .where(instance.c.slug.in_(slugs))
+        .group_by(instance.c.id, environment.c.slug),
     )
-    return {r.slug: r.environment for r in rows}
+    return {row["slug"]: row for row in rows}
 
 
 async def activity(conn: AsyncConnection, issue_id: int, cut: Cut) -> Slice:
@@ -191,33 +206,6 @@ async def activity(conn: AsyncConnection, issue_id: int, cut: Cut) -> Slice:
         .where(event.c.issue_id == issue_id, event.c.type.not_in(NOT_ACTIVITY))
     )
     return await page(conn, query, [event.c.id], cut)
-
-
-async def possible_approvers(conn: AsyncConnection, project_id: int, emails: Sequence[str]) -> list[Record]:
-    """People who could fill some step in a project: its members, DBAs, administrators, and those named by e-mail."""
-    return await fetch(
-        conn,
-        sa.select(
-            account.c.id,
-            account.c.kind,
-            account.c.name,
-            account.c.email,
-            account.c.workspace_role,
-            member.c.role.label("project_role"),
-        )
-        .outerjoin(member, (member.c.account_id == account.c.id) & (member.c.project_id == project_id))
-        .where(
-            account.c.kind == "person",
-            account.c.disabled_at.is_(None),
-            sa.or_(
-                member.c.role.is_not(None),
-                account.c.workspace_role != "member",
-                sa.func.lower(account.c.email).in_([e.lower() for e in emails]),
-            ),
-        )
-        .order_by(account.c.name, account.c.id)
-        .limit(500),
-    )
 
 
 def by_author(email: str) -> sa.ColumnElement[bool]:

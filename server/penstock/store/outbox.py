@@ -15,15 +15,15 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from penstock.store.tables.records import audit, event, event_position
+from penstock.store.direct import Statement, Wire
+from penstock.store.tables.records import audit
 
 SEQUENCER_LOCK: Final = 0x70656E7374736571  # "penstseq"
 OUTBOX_CHANNEL: Final = "penstock_outbox"
 EVENTS_CHANNEL: Final = "penstock_events"
-BATCH: Final = 1_000
+BATCH: Final = 900
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,42 +97,76 @@ async def append_to_pipeline(
     (await conn.execute(_APPEND_TO_PIPELINE, given | _values(events))).one()
 
 
-async def stamp(conn: AsyncConnection) -> int | None:
-    """Stamp positions on one batch of committed events, ordered by pipeline and version.
+# The end of a larger statement that announces what it did: a CTE ``told`` holds (pipeline_id, place, type, data) of
+# pipelines whose row locks the caller has; no actor.  To be called with the parameters ``TELL``.
+TOLD: Final = """
+    versioned AS (
+        UPDATE pipeline SET version = version + new.n, updated_at = now()
+        FROM (SELECT pipeline_id, count(*) AS n FROM told GROUP BY pipeline_id) AS new
+        WHERE pipeline.id = new.pipeline_id
+        RETURNING pipeline.id, pipeline.project_id, pipeline.version - new.n AS before
+    ), written AS (
+        INSERT INTO event (type, project_id, pipeline_id, version, issue_id, data)
+        SELECT told.type, v.project_id, v.id,
+               v.before + row_number() OVER (PARTITION BY v.id ORDER BY told.place, told.type = 'TASK_COMPLETE'),
+               issue.id, told.data
+        FROM told JOIN versioned v ON v.id = told.pipeline_id LEFT JOIN issue ON issue.pipeline_id = v.id
+        ORDER BY told.place
+        RETURNING id
+    ), heard AS MATERIALIZED (SELECT pg_notify(:outbox, '') FROM (SELECT count(*) FROM written) AS n WHERE count > 0)
+"""
+TELL: Final = {"outbox": OUTBOX_CHANNEL}
+
+
+# As a statement of its own, so that the next one sees what the last sequencer has committed.
+TAKE_TURN: Final = f"""
+    SELECT set_config('penstock.sequencer', CAST(pg_try_advisory_xact_lock({SEQUENCER_LOCK}) AS text), true)
+"""
+_STAMP: Final = Statement(
+    """
+    WITH found AS MATERIALIZED (
+        SELECT id, pipeline_id, version FROM event
+        WHERE position IS NULL AND current_setting('penstock.sequencer') = 'true' ORDER BY id LIMIT :most
+    ), counted AS (
+        UPDATE event_position SET last = last + new.n FROM (SELECT count(*) AS n FROM found) AS new WHERE new.n > 0
+        RETURNING last, last - new.n AS before
+    ), placed AS (
+        UPDATE event SET position = counted.before + given.place
+        FROM counted, (
+            SELECT id, row_number() OVER (ORDER BY coalesce(pipeline_id, 0), coalesce(version, 0), id) AS place
+            FROM found
+        ) AS given
+        WHERE event.id = given.id
+    ), heard AS MATERIALIZED (SELECT pg_notify(:channel, CAST(last AS text)) FROM counted)
+    SELECT current_setting('penstock.sequencer') = 'true' AS ours, (SELECT count(*) FROM found) AS stamped,
+           EXISTS (SELECT FROM audit WHERE sealed_as IS NULL) AS unsealed
+    FROM (SELECT count(*) FROM heard) AS heard
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stamped:
+    """What one batch came to.
+
+    Args:
+        events: how many got their position.
+        unsealed: there are audit rows to seal.
+    """
+
+    events: int
+    unsealed: bool
+
+
+async def stamp(wire: Wire) -> Stamped | None:
+    """Stamp positions on one batch of committed events, ordered by pipeline and version; the transaction was begun with
+    ``TAKE_TURN``.
 
     Returns:
-        How many were stamped, or None when another process is the sequencer right now.
+        None when another process is the sequencer right now.
     """
-    if not await conn.scalar(sa.select(sa.func.pg_try_advisory_xact_lock(SEQUENCER_LOCK))):
-        return None
-    rows = (
-        await conn.execute(
-            sa.select(event.c.id, event.c.pipeline_id, event.c.version)
-            .where(event.c.position.is_(None))
-            .order_by(event.c.id)
-            .limit(BATCH)
-        )
-    ).all()
-    if not rows:
-        return 0
-    ordered = sorted(rows, key=lambda r: (r.pipeline_id or 0, r.version or 0, r.id))
-    last = await conn.scalar(
-        sa.update(event_position).values(last=event_position.c.last + len(rows)).returning(event_position.c.last)
-    )
-    assert last is not None
-    places = (
-        sa.func.unnest(
-            sa.cast([r.id for r in ordered], ARRAY(sa.BigInteger)),
-            type_=sa.BigInteger,
-        )
-        .table_valued("id", with_ordinality="place", name="given")
-        .render_derived()
-    )
-    await conn.execute(
-        sa.update(event).where(event.c.id == places.c.id).values(position=last - len(rows) + places.c.place)
-    )
-    await conn.execute(sa.select(sa.func.pg_notify(EVENTS_CHANNEL, str(last))))
-    return len(rows)
+    [row] = await wire.fetch(_STAMP, {"most": BATCH, "channel": EVENTS_CHANNEL})
+    return Stamped(row["stamped"], row["unsealed"]) if row["ours"] else None
 
 
 async def seal(conn: AsyncConnection) -> int | None:

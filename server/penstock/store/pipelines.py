@@ -12,8 +12,14 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from penstock.domain.checks import Check
 from penstock.domain.gates.approval import Approver, Decision, TierRules
-from penstock.domain.pipeline.status import COUNTED, Counts
+from penstock.domain.gates.escalation import UNREVIEWED, ReviewFacts, read_facts
+from penstock.domain.gates.freeze import Freeze
+from penstock.domain.gates.lower import Lower
+from penstock.domain.pipeline.fan_out import NONE, FanOut
+from penstock.domain.pipeline.status import COUNTED
+from penstock.store import accounts, check_facts, errands, facts
 from penstock.store.rows import Record, person
 from penstock.store.tables.accounts import account, member, project
 from penstock.store.tables.catalog import approval_tier, environment
@@ -44,10 +50,27 @@ class Stage:
     tier: str
     rules: TierRules | None
     permit: tuple[str, int] | None
+    permit_until: dt.datetime | None
     blockers: Sequence[Mapping[str, Any]]
-    counts: Counts
+    counts: dict[str, int]  # kept true by whoever moves tasks between two loads
     decisions: Sequence[Decision]
     decision_rows: Sequence[Mapping[str, Any]]
+    not_before: dt.datetime | None = None
+    freezes: Sequence[Freeze] = ()
+    lower: Sequence[Lower] = ()
+    checks: Sequence[Check] = ()
+    bypassed: Collection[str] = ()
+    independent: bool = False
+    conditional: bool = False
+    unsettled: int = 0
+    read_only: bool = False
+    fan_out: FanOut = NONE
+    batch_current: int = 1
+    review_facts: ReviewFacts = UNREVIEWED
+    skipping: Mapping[str, Any] | None = None
+    rewriting: Mapping[str, Any] | None = None
+    retrying_until: dt.datetime | None = None
+    unsettled_place: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +93,9 @@ class Pipeline:
     held_reason: str | None
     created_at: dt.datetime
     updated_at: dt.datetime
+    now: dt.datetime
     stages: Sequence[Stage]
+    canceled_by: int | None = None
 
     def stage(self, name: str) -> Stage | None:
         """The stage of that name."""
@@ -90,31 +115,36 @@ class Head:
 _LOCK: Final = (
     sa.select(pipeline.c.id, pipeline.c.project_id, pipeline.c.status, issue.c.id.label("issue_id"))
     .outerjoin(issue, issue.c.pipeline_id == pipeline.c.id)
-    .where(pipeline.c.id == sa.bindparam("id"))
+    .where(pipeline.c.id == sa.bindparam("id"), pipeline.c.started)
     .with_for_update(key_share=True, of=pipeline)
 )
 
 
 async def lock(conn: AsyncConnection, pipeline_id: int) -> Head | None:
-    """Take the pipeline's row lock; None when there is no such pipeline."""
+    """Take the pipeline's row lock; None when there is no such pipeline, or not yet."""
     row = (await conn.execute(_LOCK, {"id": pipeline_id})).one_or_none()
     return Head(row.id, row.project_id, row.issue_id, row.status) if row is not None else None
 
 
-async def load(conn: AsyncConnection, ids: Collection[int]) -> dict[int, Pipeline]:
-    """Load pipelines with their stages, tiers and decisions: three queries, however many there are."""
+async def load(conn: AsyncConnection, ids: Collection[int], *, for_gates: bool = True) -> dict[int, Pipeline]:
+    """Load pipelines with their stages, tiers and decisions: a fixed number of queries, however many there are.
+
+    Args:
+        for_gates: also what only gates look at: False is cheaper, for lists that show what is stored.
+    """
     if not ids:
         return {}
     heads = (
         await conn.execute(
             sa.select(
                 pipeline,
+                sa.func.statement_timestamp().label("now"),
                 issue.c.id.label("issue_id"),
                 issue.c.author_id,
                 issue.c.last_editor_id,
             )
             .outerjoin(issue, issue.c.pipeline_id == pipeline.c.id)
-            .where(pipeline.c.id.in_(ids))
+            .where(pipeline.c.id.in_(ids), pipeline.c.started)
         )
     ).all()
     rows = (
@@ -126,7 +156,13 @@ async def load(conn: AsyncConnection, ids: Collection[int]) -> dict[int, Pipelin
                 environment.c.generation,
                 approval_tier.c.slug.label("tier"),
                 approval_tier.c.rules,
+                facts.freezes().label("freezes"),
+                facts.bypassed().label("bypassed"),
+                facts.unsettled().label("unsettled"),
+                errands.pending(stage.c.environment_id).label("unsettled_place"),
+                check_facts.has_required().label("has_required"),
             )
+            .join(pipeline, pipeline.c.id == stage.c.pipeline_id)
             .join(environment, environment.c.id == stage.c.environment_id)
             .join(approval_tier, approval_tier.c.id == environment.c.tier_id)
             .where(stage.c.pipeline_id.in_(ids))
@@ -143,6 +179,7 @@ async def load(conn: AsyncConnection, ids: Collection[int]) -> dict[int, Pipelin
                 account.c.workspace_role,
                 account.c.disabled_at,
                 member.c.role.label("project_role"),
+                accounts.groups_of(account.c.id).label("groups"),
             )
             .join(stage, stage.c.id == approval.c.stage_id)
             .join(pipeline, pipeline.c.id == stage.c.pipeline_id)
@@ -156,10 +193,20 @@ async def load(conn: AsyncConnection, ids: Collection[int]) -> dict[int, Pipelin
     decision_rows: dict[int, list[Mapping[str, Any]]] = {}
     for d in decided:
         who = Approver(
-            d.account_id, d.kind, d.name, d.email, d.workspace_role, d.project_role, d.disabled_at is not None
+            d.account_id,
+            d.kind,
+            d.name,
+            d.email,
+            d.workspace_role,
+            d.project_role,
+            d.disabled_at is not None,
+            frozenset(d.groups),
         )
         decisions.setdefault(d.stage_id, []).append(Decision(d.id, who, d.decision, d.digest))
         decision_rows.setdefault(d.stage_id, []).append(dict(d._mapping))
+    looking_down = [s.id for s in rows if for_gates and s.rules.get("requires_lower_environments")]
+    lower = await facts.lower(conn, looking_down)
+    checks = await check_facts.of_stages(conn, [s.id for s in rows if for_gates and s.has_required])
     stages: dict[int, list[Stage]] = {}
     for s in rows:
         stages.setdefault(s.pipeline_id, []).append(
@@ -180,11 +227,28 @@ async def load(conn: AsyncConnection, ids: Collection[int]) -> dict[int, Pipelin
                 generation=s.generation,
                 tier=s.tier,
                 rules=read_rules(s.rules),
+                permit_until=s.permit_valid_until,
                 permit=(s.permit_digest, s.permit_generation) if s.permit_digest is not None else None,
                 blockers=s.blockers,
-                counts={c: getattr(s, f"n_{c}") for c in COUNTED},
+                counts=_counts(s),
                 decisions=decisions.get(s.id, []),
                 decision_rows=decision_rows.get(s.id, []),
+                not_before=s.not_before,
+                freezes=[msgspec.convert(f, Freeze) for f in s.freezes],
+                lower=lower.get(s.id, ()),
+                checks=checks.get(s.id, ()),
+                bypassed=s.bypassed,
+                unsettled=s.unsettled,
+                independent=s.independent,
+                conditional=s.conditional,
+                read_only=s.read_only,
+                fan_out=_fan_out(s),
+                batch_current=s.batch_current,
+                review_facts=read_facts(s.review_facts),
+                skipping=s.skipping,
+                rewriting=s.rewriting,
+                retrying_until=s.retrying_until,
+                unsettled_place=s.unsettled_place,
             )
         )
     return {
@@ -205,7 +269,9 @@ async def load(conn: AsyncConnection, ids: Collection[int]) -> dict[int, Pipelin
             held_reason=p.held_reason,
             created_at=p.created_at,
             updated_at=p.updated_at,
+            now=p.now,
             stages=stages.get(p.id, []),
+            canceled_by=p.canceled_by,
         )
         for p in heads
     }
@@ -246,6 +312,54 @@ async def set_wake(conn: AsyncConnection, stage_id: int, at: dt.datetime) -> Non
     await conn.execute(sa.update(stage).where(stage.c.id == stage_id).values(wake_at=earliest))
 
 
+async def go_on(conn: AsyncConnection, stage_id: int) -> None:
+    """Have a pipeline looked at again at once: a transaction has moved as much as it may, and there may be more."""
+    await conn.execute(sa.update(stage).where(stage.c.id == stage_id).values(wake_at=sa.func.statement_timestamp()))
+    await conn.execute(sa.select(sa.func.pg_notify(WAKE_CHANNEL, "")))
+
+
+async def set_marks(conn: AsyncConnection, stage_id: int, **marks: Any) -> None:
+    """Write what is under way with a stage's tasks: ``skipping``, ``rewriting``, ``retrying_until``."""
+    values = {name: sa.null() if value is None else value for name, value in marks.items()}
+    await conn.execute(sa.update(stage).where(stage.c.id == stage_id).values(values))
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """An open stage whose tasks are handed out one by one, with what that takes and no more."""
+
+    id: int
+    task_order: str
+    conditional: bool
+    counts: dict[str, int]
+    fan_out: FanOut
+    batch_current: int
+
+
+async def lanes(conn: AsyncConnection, stage_ids: Collection[int]) -> list[Lane]:
+    """Those of some stages that are open, with nothing under way that many transactions do."""
+    rows = await conn.execute(
+        sa.select(stage)
+        .where(
+            stage.c.id.in_(stage_ids),
+            stage.c.permit_digest == stage.c.digest,
+            stage.c.skipping.is_(None),
+            stage.c.rewriting.is_(None),
+            stage.c.retrying_until.is_(None),
+        )
+        .order_by(stage.c.id)
+    )
+    return [Lane(r.id, r.task_order, r.conditional, _counts(r), _fan_out(r), r.batch_current) for r in rows]
+
+
+def _counts(row: Any) -> dict[str, int]:
+    return {c: getattr(row, f"n_{c}") for c in COUNTED}
+
+
+def _fan_out(row: Any) -> FanOut:
+    return FanOut(tuple(row.batch) if row.batch is not None else None, row.max_parallel, row.max_failures)
+
+
 async def due(conn: AsyncConnection, limit: int) -> list[int]:
     """Pipelines with a stage whose gates must be asked again now."""
     rows = await conn.scalars(
@@ -267,11 +381,6 @@ async def clear_due(conn: AsyncConnection, pipeline_id: int) -> None:
     )
 
 
-_OPEN_STAGE: Final = sa.exists(
-    sa.select(pipeline.c.id).where(pipeline.c.id == stage.c.pipeline_id, pipeline.c.status == "open")
-) & (stage.c.n_waiting + stage.c.n_ready + stage.c.n_skipped > 0)
-
-
 async def environments_changed(conn: AsyncConnection, environment_ids: Iterable[int]) -> None:
     """Void the permits of these environments and have every stage there asked again.
 
@@ -285,18 +394,18 @@ async def environments_changed(conn: AsyncConnection, environment_ids: Iterable[
     await conn.execute(
         sa.update(environment).where(environment.c.id.in_(ids)).values(generation=environment.c.generation + 1)
     )
-    await _wake(conn, stage.c.environment_id.in_(ids))
+    await errands.wake(conn, "environment", ids)
+
+
+async def wake_above(conn: AsyncConnection, project_id: int, pipeline_id: int | None = None) -> None:
+    """Have the stages of a project's other pipelines asked again that wait for a release to be applied or checked
+    below."""
+    await errands.wake(conn, "above", [project_id], but=pipeline_id)
 
 
 async def accounts_changed(conn: AsyncConnection, account_ids: Iterable[int]) -> None:
     """Have stages asked again that these accounts decided on: an approval may be void now."""
-    decided = sa.select(approval.c.stage_id).where(approval.c.account_id.in_(sorted(set(account_ids))))
-    await _wake(conn, stage.c.id.in_(decided))
-
-
-async def _wake(conn: AsyncConnection, condition: sa.ColumnElement[bool]) -> None:
-    await conn.execute(sa.update(stage).where(condition, _OPEN_STAGE).values(wake_at=sa.func.statement_timestamp()))
-    await conn.execute(sa.select(sa.func.pg_notify(WAKE_CHANNEL, "")))
+    await errands.wake(conn, "account", sorted(set(account_ids)))
 
 
 async def waiting_instances(conn: AsyncConnection, stage_id: int) -> list[int]:
@@ -308,16 +417,6 @@ async def waiting_instances(conn: AsyncConnection, stage_id: int) -> list[int]:
             .distinct()
         )
     )
-
-
-async def in_order(conn: AsyncConnection, stage_id: int) -> list[tuple[int, str, str | None]]:
-    """(id, status, skip reason) of the tasks of a sequential stage, in order."""
-    rows = await conn.execute(
-        sa.select(task.c.id, task.c.status, task.c.skip_reason)
-        .where(task.c.stage_id == stage_id)
-        .order_by(task.c.position)
-    )
-    return [(r.id, r.status, r.skip_reason) for r in rows]
 
 
 async def project_slug(conn: AsyncConnection, project_id: int) -> str | None:

@@ -1,28 +1,26 @@
 """The queue's moves: claim under a lease, start with the permit, heartbeat, rescue.  The task row is the queue.
 
-The lease is 128 random bits and the fence: every later write carries it, and a write that finds no row means that
-the lease
-is lost.  Only the database's clock counts.
+The lease is 128 random bits and the fence: every later write carries it, and a write that finds no row means that the
+lease is lost.  Only the database's clock counts.
 """
 
 from __future__ import annotations
 
+import json
 import secrets
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock.domain.pipeline.status import ACTIVE
-from penstock.store import tasks
-from penstock.store.tables.accounts import account, project
-from penstock.store.tables.catalog import database, environment, instance
-from penstock.store.tables.changes import issue
+from penstock.store import outbox, tasks
+from penstock.store.direct import Statement, Wire, spelled
+from penstock.store.tables.catalog import environment
 from penstock.store.tables.pipelines import pipeline, project_turn, runner, stage, task, task_run
 
 CLAIM_LOCK: Final = 0x70656E7374636C6D  # "penstclm": claims take turns, so that limits and fairness are exact
@@ -35,7 +33,10 @@ class Claimed:
 
     Args:
         lease: the fence; every write about the task must present it.
+        waited: seconds that it had been due when it was claimed.
         proof_only: do not run anything, only take the target's lock, read the proof and say what is true.
+        connecting: how to connect to the instance, as `store.instances.connecting` answers it, at the time of the
+            claim; its password is sealed.
     """
 
     id: int
@@ -60,15 +61,19 @@ class Claimed:
     rescues: int
     failures: int
     sent: bool
+    waited: float
     unreachable_since: str | None
     canceling: bool
     proof_only: bool
+    connecting: Mapping[str, Any] = field(repr=False)
 
 
-_PERMITTED: Final = (
+PERMITTED: Final = (
     stage.c.permit_digest == stage.c.digest,
     stage.c.permit_generation == environment.c.generation,
     stage.c.permit_valid_until > sa.func.statement_timestamp(),
+    stage.c.skipping.is_(None),
+    stage.c.rewriting.is_(None),
     pipeline.c.status == "open",
     pipeline.c.held_at.is_(None),
 )
@@ -80,7 +85,7 @@ def permit_holds() -> sa.ColumnElement[bool]:
         sa.select(stage.c.id)
         .join(environment, environment.c.id == stage.c.environment_id)
         .join(pipeline, pipeline.c.id == stage.c.pipeline_id)
-        .where(stage.c.id == task.c.stage_id, *_PERMITTED)
+        .where(stage.c.id == task.c.stage_id, *PERMITTED)
     )
 
 
@@ -90,7 +95,6 @@ _NEW_LEASES: Final = (
     .table_valued(sa.column("id", sa.BigInteger), sa.column("lease", sa.LargeBinary), name="new_lease")
     .render_derived()
 )
-_TAKE_TURNS: Final = sa.select(sa.func.pg_advisory_xact_lock(CLAIM_LOCK))
 _CANDIDATES: Final = (
     sa.select(task.c.id, task.c.pipeline_id)
     .join(pipeline, pipeline.c.id == task.c.pipeline_id)
@@ -99,48 +103,172 @@ _CANDIDATES: Final = (
     .order_by(task.c.priority, project_turn.c.served_at.nulls_first(), task.c.run_at, task.c.id)
     .limit(sa.bindparam("most", type_=sa.Integer))
 )
-_CLAIM: Final = tasks.Move(
-    "scheduled",
-    task.c.id == sa.any_(_IDS),
-    task.c.claimable,
-    permit_holds(),
-    values={
-        "attempt": task.c.attempt + 1,
-        "lease": sa.select(_NEW_LEASES.c.lease).where(_NEW_LEASES.c.id == task.c.id).scalar_subquery(),
-        "lease_until": sa.func.statement_timestamp()
-        + sa.func.make_interval(0, 0, 0, 0, 0, 0, sa.bindparam("lease_seconds", type_=sa.Float)),
-        "runner_id": sa.bindparam("claimer", type_=sa.Uuid),
-        "deadline": sa.func.statement_timestamp() + sa.func.make_interval(0, 0, 0, 0, 0, 0, task.c.timeout_seconds),
-    },
+# Who comes next; their pipelines are locked on the way, in order.  What is said of them is asked again by the claim,
+# which sees what the last holders of these locks committed.
+_LOOK: Final = Statement(
+    f"""
+    WITH candidate AS MATERIALIZED ({spelled(_CANDIDATES)}), locked AS MATERIALIZED (
+        SELECT id FROM pipeline WHERE id IN (SELECT pipeline_id FROM candidate) ORDER BY id FOR NO KEY UPDATE
+    )
+    SELECT candidate.id, candidate.pipeline_id FROM candidate, (SELECT count(*) FROM locked) AS locks
+    """
 )
 
 
-async def claim(conn: AsyncConnection, runner_id: uuid.UUID, limit: int, lease_seconds: float) -> list[Claimed]:
-    """Claim up to ``limit`` tasks that could run now.
-
-    Order: priority, then the project that was served longest ago, then waiting time.
-    """
-    await conn.execute(_TAKE_TURNS)
-    candidates = (await conn.execute(_CANDIDATES, {"most": min(limit, MAX_CLAIM)})).all()
-    if not candidates:
-        return []
-    await lock_pipelines(conn, {c.pipeline_id for c in candidates})
-    moved = await _CLAIM.run(
-        conn,
-        {
-            "task_ids": [c.id for c in candidates],
-            "leases": [secrets.token_bytes(16) for _ in candidates],
-            "lease_seconds": lease_seconds,
-            "claimer": runner_id,
+def _claim_as(to: Literal["scheduled", "running"], values: Mapping[str, Any]) -> tasks.Move:
+    return tasks.Move(
+        to,
+        task.c.id == sa.any_(_IDS),
+        task.c.claimable,
+        permit_holds(),
+        sources=("ready",),
+        through="scheduled" if to != "scheduled" else None,
+        values={
+            "attempt": task.c.attempt + 1,
+            "lease": sa.select(_NEW_LEASES.c.lease).where(_NEW_LEASES.c.id == task.c.id).scalar_subquery(),
+            "lease_until": sa.func.statement_timestamp()
+            + sa.func.make_interval(0, 0, 0, 0, 0, 0, sa.bindparam("lease_seconds", type_=sa.Float)),
+            "runner_id": sa.bindparam("claimer", type_=sa.Uuid),
+            "deadline": sa.func.statement_timestamp() + sa.func.make_interval(0, 0, 0, 0, 0, 0, task.c.timeout_seconds),
+            **values,
         },
     )
-    return await _claimed(conn, runner_id, [m.id for m in moved], proof_only=False)
 
 
-async def claim_abandoned(
-    conn: AsyncConnection, runner_id: uuid.UUID, limit: int, lease_seconds: float
+# The attempt's row, and the turn of the project: of tasks that the CTE ``moved`` has claimed.
+_OPENED: Final = """
+    run AS (
+        INSERT INTO task_run (task_id, attempt, lease, runner_id, started_at)
+        SELECT id, attempt, lease, CAST(:claimer AS uuid), statement_timestamp() FROM moved
+        RETURNING id, task_id
+    ), turn AS (
+        INSERT INTO project_turn (project_id, served_at)
+        SELECT DISTINCT p.project_id, statement_timestamp()
+        FROM moved JOIN pipeline p ON p.id = moved.pipeline_id
+        WHERE p.project_id IS NOT NULL ORDER BY p.project_id
+        ON CONFLICT (project_id) DO UPDATE SET served_at = excluded.served_at
+    )
+"""
+# What did not change with the claim is read from the row as it was before.
+_BRIEFING: Final = """
+    SELECT moved.id, moved.attempt, moved.lease, run.id AS run_id, moved.pipeline_id, issue.id AS issue_id,
+           moved.stage_id, t.type, moved.name, moved.instance_id, t.database_id, t.release_id, p.project_id,
+           project.slug AS project, i.engine, e.slug AS environment, d.name AS database,
+           coalesce(author.email, author.name, 'penstock') AS actor, t.timeout_seconds, t.rescues, t.failures, t.sent,
+           extract(epoch FROM statement_timestamp() - t.run_at)::float8 AS waited,
+           t.failure ->> 'since' AS unreachable_since, t.status = 'canceling' AS canceling,
+           i.host, i.port, i.username, i.dsn_env, i.tls, CAST(i.options AS text) AS options,
+           secret.key_id, secret.wrapped_key, secret.ciphertext
+    FROM moved
+    JOIN run ON run.task_id = moved.id
+    JOIN task t ON t.id = moved.id
+    JOIN instance i ON i.id = t.instance_id
+    JOIN stage s ON s.id = t.stage_id
+    JOIN environment e ON e.id = s.environment_id
+    JOIN pipeline p ON p.id = t.pipeline_id
+    LEFT JOIN secret ON secret.instance_id = i.id AND secret.name = 'password'
+    LEFT JOIN database d ON d.id = t.database_id
+    LEFT JOIN project ON project.id = p.project_id
+    LEFT JOIN issue ON issue.pipeline_id = p.id
+    LEFT JOIN account author ON author.id = issue.author_id
+"""
+
+
+def _claiming(move: tasks.Move, announced: str) -> Statement:
+    return Statement(
+        f"""
+        WITH moved AS ({move.text}), counted AS (
+            UPDATE stage SET n_ready = n_ready - gone.n, n_{move.to} = n_{move.to} + gone.n
+            FROM (SELECT stage_id, count(*) AS n FROM moved GROUP BY stage_id) AS gone WHERE stage.id = gone.stage_id
+        ), {_OPENED}{announced}
+        {_BRIEFING}
+        {"CROSS JOIN (SELECT count(*) FROM heard) AS heard" if announced else ""}
+        ORDER BY moved.id
+        """
+    )
+
+
+_SCHEDULE: Final = _claiming(_claim_as("scheduled", {}), "")
+_START: Final = _claiming(
+    _claim_as("running", {"started_at": sa.func.statement_timestamp(), "failure": sa.null()}),
+    ", told AS (SELECT pipeline_id, id AS place, 'TASK_START' AS type,"
+    " jsonb_build_object('task', id, 'name', name, 'attempt', attempt) AS data FROM moved)," + outbox.TOLD,
+)
+TAKE_TURNS: Final = f"SELECT pg_advisory_xact_lock({CLAIM_LOCK})"
+NO_TURNS: Final = ""  # taking over what was abandoned locks pipelines, and nothing else
+
+
+# The same without waiting for the turn and without locks: for a transaction that has the lock of one pipeline, and
+# takes what is that pipeline's.
+_GLANCE: Final = Statement(
+    f"""
+    WITH turn AS MATERIALIZED (SELECT pg_try_advisory_xact_lock({CLAIM_LOCK}) AS mine),
+         candidate AS MATERIALIZED ({spelled(_CANDIDATES)})
+    SELECT turn.mine, candidate.id, candidate.pipeline_id FROM turn LEFT JOIN candidate ON turn.mine
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """What a transaction took up that ended tasks of a pipeline.
+
+    Args:
+        left: there may be more that could run now: of other pipelines, or more than there was room for.
+    """
+
+    claims: Sequence[Claimed]
+    left: bool
+
+
+async def claim_next(wire: Wire, pipeline_id: int, runner_id: uuid.UUID, limit: int, lease_seconds: float) -> Next:
+    """Claim and start what comes next, as far as it is of the pipeline whose lock the caller has.
+
+    Other pipelines' tasks keep their turn: of the first ``limit`` in order only this one's are taken.
+    """
+    limit = min(limit, MAX_CLAIM)
+    if limit <= 0:
+        return Next([], left=True)
+    rows = await wire.fetch(_GLANCE, {"most": limit + 1})
+    if not rows[0]["mine"]:  # another runner is claiming right now
+        return Next([], left=True)
+    found = [r["id"] for r in rows if r["id"] is not None]
+    own = [r["id"] for r in rows[:limit] if r["pipeline_id"] == pipeline_id]
+    claims = await _start(wire, _START, own, runner_id, lease_seconds) if own else []
+    return Next(claims, left=len(claims) < len(found))
+
+
+async def claim(
+    wire: Wire, runner_id: uuid.UUID, limit: int, lease_seconds: float, *, start: bool = True
 ) -> list[Claimed]:
+    """Claim up to ``limit`` tasks that could run now; the transaction was begun with ``TAKE_TURNS``.
+
+    Order: priority, then the project that was served longest ago, then waiting time.
+
+    Args:
+        start: also start them, which is announced.  Lease, permit and place are then decided at one instant.
+    """
+    candidates = await wire.fetch(_LOOK, {"most": min(limit, MAX_CLAIM)})
+    if not candidates:
+        return []
+    return await _start(wire, _START if start else _SCHEDULE, [c["id"] for c in candidates], runner_id, lease_seconds)
+
+
+async def _start(
+    wire: Wire, statement: Statement, ids: Sequence[int], runner_id: uuid.UUID, lease_seconds: float
+) -> list[Claimed]:
+    given = {
+        "task_ids": ids,
+        "leases": [secrets.token_bytes(16) for _ in ids],
+        "lease_seconds": lease_seconds,
+        "claimer": runner_id,
+    }
+    return [_of(row, proof_only=False) for row in await wire.fetch(statement, given | outbox.TELL)]
+
+
+async def claim_abandoned(wire: Wire, runner_id: uuid.UUID, limit: int, lease_seconds: float) -> list[Claimed]:
     """Take over tasks whose cancellation was under way when their runner was lost: only to read the proof."""
+    conn = wire.conn
     rows = (
         await conn.execute(
             sa.select(task.c.id, task.c.pipeline_id)
@@ -166,7 +294,8 @@ async def claim_abandoned(
         },
     )
     await _end_runs(conn, [m.id for m in moved], "interrupted", before_current=True)
-    return await _claimed(conn, runner_id, [m.id for m in moved], proof_only=True)
+    found = await wire.fetch(_TAKEN_OVER, {"task_ids": [m.id for m in moved], "claimer": runner_id}) if moved else []
+    return [_of(row, proof_only=True) for row in found]
 
 
 def _lease_end(seconds: float) -> sa.ColumnElement[Any]:
@@ -186,91 +315,26 @@ async def lock_pipelines(conn: AsyncConnection, ids: set[int]) -> None:
     await conn.execute(_LOCK_PIPELINES, {"ids": sorted(ids)})
 
 
-_NEW_RUNS: Final = postgresql.insert(task_run).from_select(
-    ["task_id", "attempt", "lease", "runner_id", "started_at"],
-    sa.select(
-        task.c.id,
-        task.c.attempt,
-        task.c.lease,
-        sa.bindparam("claimer", type_=sa.Uuid),
-        sa.func.statement_timestamp(),
-    ).where(task.c.id == sa.any_(_IDS)),
-)
-_BRIEFING: Final = (
-    sa.select(
-        task,
-        task_run.c.id.label("run_id"),
-        instance.c.engine,
-        environment.c.slug.label("environment"),
-        database.c.name.label("database"),
-        pipeline.c.project_id,
-        project.c.slug.label("project"),
-        issue.c.id.label("issue_id"),
-        sa.func.coalesce(account.c.email, account.c.name).label("author"),
-    )
-    .join(task_run, (task_run.c.task_id == task.c.id) & (task_run.c.attempt == task.c.attempt))
-    .join(instance, instance.c.id == task.c.instance_id)
-    .join(stage, stage.c.id == task.c.stage_id)
-    .join(environment, environment.c.id == stage.c.environment_id)
-    .join(pipeline, pipeline.c.id == task.c.pipeline_id)
-    .outerjoin(database, database.c.id == task.c.database_id)
-    .outerjoin(project, project.c.id == pipeline.c.project_id)
-    .outerjoin(issue, issue.c.pipeline_id == pipeline.c.id)
-    .outerjoin(account, account.c.id == issue.c.author_id)
-    .where(task.c.id == sa.any_(_IDS))
-    .order_by(task.c.id)
-)
-_SERVED: Final = sa.text(
-    """
-    INSERT INTO project_turn (project_id, served_at)
-    SELECT id, statement_timestamp() FROM unnest(CAST(:projects AS bigint[])) AS served(id)
-    ON CONFLICT (project_id) DO UPDATE SET served_at = excluded.served_at
+_TAKEN_OVER: Final = Statement(
+    f"""
+    WITH moved AS (
+        SELECT id, attempt, lease, pipeline_id, stage_id, name, instance_id FROM task
+        WHERE id = ANY (CAST(:task_ids AS bigint[]))
+    ), {_OPENED}
+    {_BRIEFING}
+    ORDER BY moved.id
     """
 )
 
 
-async def _claimed(
-    conn: AsyncConnection, runner_id: uuid.UUID, ids: Sequence[int], *, proof_only: bool
-) -> list[Claimed]:
-    if not ids:
-        return []
-    await conn.execute(_NEW_RUNS, {"task_ids": ids, "claimer": runner_id})
-    rows = (await conn.execute(_BRIEFING, {"task_ids": ids})).all()
-    served = sorted({r.project_id for r in rows if r.project_id is not None})
-    if served:
-        await conn.execute(_SERVED, {"projects": served})
-    return [
-        Claimed(
-            id=r.id,
-            attempt=r.attempt,
-            lease=r.lease,
-            run_id=r.run_id,
-            pipeline_id=r.pipeline_id,
-            issue_id=r.issue_id,
-            stage_id=r.stage_id,
-            type=r.type,
-            name=r.name,
-            instance_id=r.instance_id,
-            database_id=r.database_id,
-            release_id=r.release_id,
-            project_id=r.project_id,
-            project=r.project,
-            engine=r.engine,
-            environment=r.environment,
-            database=r.database,
-            actor=r.author or "penstock",
-            timeout_seconds=r.timeout_seconds,
-            rescues=r.rescues,
-            failures=r.failures,
-            sent=r.sent,
-            unreachable_since=(r.failure or {}).get("since"),
-            canceling=r.status == "canceling",
-            proof_only=proof_only or r.rescues >= MAX_RESCUES,
-        )
-        for r in rows
-    ]
+def _of(row: Mapping[str, Any], *, proof_only: bool) -> Claimed:
+    facts = dict(row)
+    settings = {name: facts.pop(name) for name in ("host", "port", "username", "dsn_env", "tls", *_SECRET)}
+    settings |= {"engine": facts["engine"], "options": json.loads(facts.pop("options"))}
+    return Claimed(**facts, proof_only=proof_only or facts["rescues"] >= MAX_RESCUES, connecting=settings)
 
 
+_SECRET: Final = ("key_id", "wrapped_key", "ciphertext")
 MAX_RESCUES: Final = 5
 
 
@@ -311,36 +375,6 @@ def held_values(claims: Sequence[Claimed]) -> dict[str, Any]:
 def fence(claimed: Claimed) -> tuple[sa.ColumnElement[bool], ...]:
     """The condition that every write about a claimed task carries."""
     return (task.c.id == claimed.id, task.c.attempt == claimed.attempt, task.c.lease == claimed.lease)
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """What a runner may still do about a task at this instant.
-
-    Args:
-        holds: the lease is ours and has not run out.
-        permitted: the stage's permit stands; a task that is being canceled needs none to find out how it ended.
-    """
-
-    holds: bool
-    permitted: bool
-
-
-_STANDING: Final = sa.select(
-    (tasks.has_status(ACTIVE) & (task.c.lease_until > sa.func.statement_timestamp())).label("holds"),
-    (permit_holds() | (task.c.status == "canceling")).label("permitted"),
-).where(
-    task.c.id == sa.bindparam("id"),
-    task.c.attempt == sa.bindparam("attempt"),
-    task.c.lease == sa.bindparam("lease"),
-)
-
-
-async def standing(conn: AsyncConnection, claimed: Claimed) -> Standing:
-    """Ask for lease and permit at once: every change of every task asks twice."""
-    given = {"id": claimed.id, "attempt": claimed.attempt, "lease": claimed.lease}
-    row = (await conn.execute(_STANDING, given)).one_or_none()
-    return Standing(row.holds, row.permitted) if row is not None else Standing(holds=False, permitted=False)
 
 
 async def beat(

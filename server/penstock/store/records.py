@@ -5,7 +5,8 @@ Reading events is `penstock.store.events`; stamping their positions is the seque
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import datetime as dt
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -57,8 +58,14 @@ async def audit_page(
     actor_id: int | None = None,
     action: str | None = None,
     resource: str | None = None,
+    since: dt.datetime | None = None,
+    until: dt.datetime | None = None,
 ) -> Slice:
-    """The audit log, newest first."""
+    """The audit log, newest first.
+
+    Args:
+        since, until: the first instant that counts, and the first that no longer does.
+    """
     query = sa.select(
         audit_table.c.id,
         audit_table.c.created_at.label("at"),
@@ -73,4 +80,21 @@ async def audit_page(
         query = query.where(audit_table.c.action == action)
     if resource is not None:
         query = query.where(audit_table.c.resource == resource)
+    if since is not None:
+        query = query.where(audit_table.c.created_at >= since)
+    if until is not None:
+        query = query.where(audit_table.c.created_at < until)
     return await page(conn, query, [audit_table.c.id], cut, descending=True)
+
+
+async def audit_sealed(conn: AsyncConnection, after: int, limit: int) -> Sequence[sa.Row[Any]]:
+    """Sealed audit rows in the order of their seals, after a number."""
+    query = sa.select(audit_table).where(audit_table.c.sealed_as > after).order_by(audit_table.c.sealed_as).limit(limit)
+    return (await conn.execute(query)).all()
+
+
+async def audit_counts(conn: AsyncConnection) -> tuple[int, int]:
+    """How many audit rows there are, and how many of them are sealed."""
+    count = sa.select(sa.func.count(), sa.func.count(audit_table.c.sealed_as)).select_from(audit_table)
+    rows, sealed = (await conn.execute(count)).one()
+    return rows, sealed

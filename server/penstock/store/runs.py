@@ -11,9 +11,11 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from penstock.domain.pipeline.query import Scalar
 from penstock.domain.pipeline.status import ACTIVE
-from penstock.store import queue, tasks
-from penstock.store.tables.pipelines import stage, task, task_run
+from penstock.store import outbox, queue, tasks
+from penstock.store.direct import Statement, Wire, spelled
+from penstock.store.tables.pipelines import pipeline, stage, task, task_run
 
 LOGS_CHANNEL: Final = "penstock_logs"
 
@@ -38,8 +40,10 @@ class End:
         failure: what people see when it failed, or while it waits for another attempt.
         delay: seconds until the next attempt, with ``ready``.
         changes: version -> what became of the change in this attempt.
+        kept: statements, from the first on, that stay in the database of the one that was not applied.
         lines: the last lines of its log, which no earlier write has stored.
         progress: how far it came, for the task table.
+        outputs: what a query that succeeded found.
     """
 
     claimed: queue.Claimed
@@ -49,8 +53,10 @@ class End:
     delay: float = 0.0
     sent: bool = False
     changes: Mapping[str, str] = field(default_factory=dict)
+    kept: int = 0
     lines: Sequence[Line] = ()
     progress: str | None = None
+    outputs: Mapping[str, Scalar] | None = None
 
 
 _START: Final = tasks.Move(
@@ -84,17 +90,13 @@ async def cancel_unsent(conn: AsyncConnection, claims: Sequence[queue.Claimed]) 
 
 
 async def end(conn: AsyncConnection, ends: Sequence[End]) -> list[tuple[End, tasks.Moved]]:
-    """Write how attempts ended.
+    """Write how attempts ended that did not succeed.
 
     Returns:
         Those that were still ours; the others' leases are lost, and with them the right to say anything.
     """
     written: list[tuple[End, tasks.Moved]] = []
-    by_id = {e.claimed.id: e for e in ends}
-    moved = await _end_well(conn, [e for e in ends if e.to == "succeeded"])
     for e in ends:
-        if e.to == "succeeded":
-            continue
         values: dict[str, Any] = {"failure": e.failure if e.failure is not None else sa.null(), "progress": e.progress}
         if e.to == "failed":
             values |= {"failure_class": e.failure_class}
@@ -104,34 +106,10 @@ async def end(conn: AsyncConnection, ends: Sequence[End]) -> list[tuple[End, tas
         if e.sent:
             values["sent"] = True
         sources = {"ready": ("running", "scheduled"), "canceled": ("canceling",)}.get(e.to, ("running", "canceling"))
-        moved += await tasks.move(conn, e.to, *queue.fence(e.claimed), sources=sources, values=values)
-    for m in moved:
-        written.append((by_id[m.id], m))
+        moved = await tasks.move(conn, e.to, *queue.fence(e.claimed), sources=sources, values=values)
+        written += [(e, m) for m in moved]
     await _record(conn, [e for e, _ in written])
     return written
-
-
-_PROGRESS: Final = (
-    sa.func.unnest(
-        sa.bindparam("held_ids", type_=ARRAY(sa.BigInteger)), sa.bindparam("held_progress", type_=ARRAY(sa.Text))
-    )
-    .table_valued(sa.column("id", sa.BigInteger), sa.column("text", sa.Text), name="progressed")
-    .render_derived()
-)
-_END_WELL: Final = tasks.Move(
-    "succeeded",
-    queue.HELD,
-    sources=("running", "canceling"),
-    values={"progress": sa.select(_PROGRESS.c.text).where(_PROGRESS.c.id == task.c.id).scalar_subquery()},
-)
-
-
-async def _end_well(conn: AsyncConnection, ends: Sequence[End]) -> list[tasks.Moved]:
-    if not ends:
-        return []
-    held = queue.held_values([e.claimed for e in ends])
-    instances = {e.claimed.instance_id for e in ends}
-    return await _END_WELL.run(conn, held | {"held_progress": [e.progress for e in ends]}, instances=instances)
 
 
 _END_RUNS: Final = (
@@ -151,13 +129,20 @@ async def _end_runs(
 
 
 _OUTCOMES: Final = {"succeeded": "succeeded", "failed": "failed", "canceled": "canceled", "ready": "retried"}
-_LINES: Final = """
-    INSERT INTO run_log (run_id, seq, at, level, text, statement_index)
-    SELECT * FROM unnest(CAST(:line_runs AS bigint[]), CAST(:seqs AS bigint[]), CAST(:times AS timestamptz[]),
-                         CAST(:levels AS text[]), CAST(:texts AS text[]), CAST(:indices AS integer[]))
+_LINES_GIVEN: Final = """
+    unnest(CAST(:line_runs AS bigint[]), CAST(:seqs AS bigint[]), CAST(:times AS timestamptz[]),
+           CAST(:levels AS text[]), CAST(:texts AS text[]), CAST(:indices AS integer[]))
+"""
+_LINES: Final = f"""
+    INSERT INTO run_log (run_id, seq, at, level, text, statement_index) SELECT * FROM {_LINES_GIVEN}
     ON CONFLICT DO NOTHING  -- stored before, if only the answer got lost
 """
 _TELL: Final = "SELECT pg_notify(:channel, payload) FROM unnest(CAST(:payloads AS text[])) AS payload"
+_CHANGE_KNOWN: Final = """
+        ON CONFLICT (task_id, version) DO UPDATE
+        SET state = excluded.state, run_id = excluded.run_id, kept = greatest(task_change.kept, excluded.kept)
+        WHERE NOT (task_change.state = 'applied' AND excluded.state = 'already_applied')
+"""
 # A later attempt finds applied what an earlier one applied: that one stays on record.
 _RECORD: Final = sa.text(
     f"""
@@ -168,11 +153,11 @@ _RECORD: Final = sa.text(
              AS given(run_id, outcome, last_seq)
         WHERE task_run.id = given.run_id AND task_run.ended_at IS NULL
     ), changed AS (
-        INSERT INTO task_change (task_id, version, state, run_id)
+        INSERT INTO task_change (task_id, version, state, run_id, kept)
         SELECT * FROM unnest(CAST(:change_tasks AS bigint[]), CAST(:change_versions AS text[]),
-                             CAST(:change_states AS text[]), CAST(:change_runs AS bigint[]))
-        ON CONFLICT (task_id, version) DO UPDATE SET state = excluded.state, run_id = excluded.run_id
-        WHERE NOT (task_change.state = 'applied' AND excluded.state = 'already_applied')
+                             CAST(:change_states AS text[]), CAST(:change_runs AS bigint[]),
+                             CAST(:change_kept AS integer[]))
+        {_CHANGE_KNOWN}
     ), line AS ({_LINES})
     {_TELL}
     """
@@ -181,9 +166,13 @@ _RECORD: Final = sa.text(
 
 async def _record(conn: AsyncConnection, ends: Sequence[End]) -> None:
     """Store what remains of attempts that ended: the runs' ends, what became of each change, the last log lines."""
-    if not ends:
-        return
+    if ends:
+        await conn.execute(_RECORD, _record_values(ends))
+
+
+def _record_values(ends: Sequence[End]) -> dict[str, Any]:
     changes = [(e.claimed, version, state) for e in ends for version, state in e.changes.items()]
+    kept = [e.kept if state in ("failed", "unknown") else 0 for e in ends for state in e.changes.values()]
     given = {
         "runs": [e.claimed.run_id for e in ends],
         "outcomes": [_OUTCOMES[e.to] for e in ends],
@@ -192,8 +181,9 @@ async def _record(conn: AsyncConnection, ends: Sequence[End]) -> None:
         "change_versions": [version for _, version, _ in changes],
         "change_states": [state for _, _, state in changes],
         "change_runs": [c.run_id for c, _, _ in changes],
+        "change_kept": kept,
     }
-    await conn.execute(_RECORD, given | _line_values([(e.claimed, e.lines) for e in ends if e.lines]))
+    return given | _line_values([(e.claimed, e.lines) for e in ends if e.lines])
 
 
 def _line_values(logs: Sequence[tuple[queue.Claimed, Sequence[Line]]]) -> dict[str, Any]:
@@ -209,6 +199,103 @@ def _line_values(logs: Sequence[tuple[queue.Claimed, Sequence[Line]]]) -> dict[s
         "payloads": [f"{c.run_id}:{c.id}:{c.pipeline_id}:{added[-1].seq}" for c, added in logs],
         "channel": LOGS_CHANNEL,
     }
+
+
+_LEFT: Final = stage.c.n_waiting + stage.c.n_ready + stage.c.n_scheduled + stage.c.n_running + stage.c.n_canceling
+# The stage is over, or what waits in it may begin now.
+_OVER: Final = sa.literal_column("0") == _LEFT
+_CONCERNS_OTHERS: Final = sa.or_(
+    _OVER,
+    stage.c.task_order == "sequential",
+    stage.c.max_parallel.is_not(None),
+    stage.c.max_failures.is_not(None),
+    stage.c.batch.is_not(None),
+)
+_PROGRESS: Final = (
+    sa.func.unnest(
+        sa.bindparam("held_ids", type_=ARRAY(sa.BigInteger)), sa.bindparam("held_progress", type_=ARRAY(sa.Text))
+    )
+    .table_valued(sa.column("id", sa.BigInteger), sa.column("text", sa.Text), name="progressed")
+    .render_derived()
+)
+_END_WELL: Final = tasks.Move(
+    "succeeded",
+    queue.HELD,
+    sources=("running", "canceling"),
+    values={"progress": sa.select(_PROGRESS.c.text).where(_PROGRESS.c.id == task.c.id).scalar_subquery()},
+)
+
+
+# All that the success of attempts changes, but for the promotion of what waits for their places.
+_SUCCEED: Final = Statement(
+    f"""
+    WITH moved AS ({_END_WELL.text}), counted AS (
+        UPDATE stage SET n_running = n_running - gone.running, n_canceling = n_canceling - gone.canceling,
+                         n_succeeded = n_succeeded + gone.running + gone.canceling
+        FROM (SELECT stage_id, count(*) FILTER (WHERE old_status = 'running') AS running,
+                     count(*) FILTER (WHERE old_status = 'canceling') AS canceling
+              FROM moved GROUP BY stage_id) AS gone
+        WHERE stage.id = gone.stage_id
+        RETURNING stage.id, {spelled(_CONCERNS_OTHERS)} AS concerns_others, {spelled(_OVER)} AS over
+    ), ended AS (
+        UPDATE task_run SET ended_at = statement_timestamp(), outcome = 'succeeded',
+                            last_seq = greatest(task_run.last_seq, given.last_seq)
+        FROM moved JOIN unnest(CAST(:held_ids AS bigint[]), CAST(:runs AS bigint[]), CAST(:lasts AS bigint[]))
+                        AS given(task_id, run_id, last_seq) ON given.task_id = moved.id
+        WHERE task_run.id = given.run_id
+        RETURNING task_run.id
+    ), changed AS (
+        INSERT INTO task_change (task_id, version, state, run_id)
+        SELECT given.* FROM unnest(CAST(:change_tasks AS bigint[]), CAST(:change_versions AS text[]),
+                                   CAST(:change_states AS text[]), CAST(:change_runs AS bigint[]))
+                            AS given(task_id, version, state, run_id)
+        WHERE given.run_id IN (SELECT id FROM ended)
+        {_CHANGE_KNOWN}
+    ), line AS (
+        INSERT INTO run_log (run_id, seq, at, level, text, statement_index)
+        SELECT given.* FROM {_LINES_GIVEN} AS given(run_id, seq, at, level, text, statement_index)
+        WHERE given.run_id IN (SELECT id FROM ended)
+        ON CONFLICT DO NOTHING
+    ), told AS (
+        SELECT pipeline_id, id AS place, type,
+               jsonb_build_object('task', id, 'name', name, 'attempt', attempt)
+               || CASE type WHEN 'TASK_COMPLETE' THEN '{{"outcome": "succeeded"}}' ELSE '{{}}' END::jsonb AS data
+        FROM moved CROSS JOIN (VALUES ('TASK_SUCCESS'), ('TASK_COMPLETE')) AS kind(type)
+    ), {outbox.TOLD}, shown AS MATERIALIZED ({_TELL})
+    SELECT moved.id, moved.stage_id, counted.concerns_others, counted.over
+    FROM moved JOIN counted ON counted.id = moved.stage_id
+    CROSS JOIN (SELECT count(*) FROM heard) AS heard CROSS JOIN (SELECT count(*) FROM shown) AS shown
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Succeeded:
+    """What the success of an attempt means for its stage.
+
+    Args:
+        over: the stage is over, so gates must be asked again.
+        next: tasks of the stage begin one by one, so it may be the next one's turn.
+    """
+
+    stage_id: int
+    over: bool
+    next: bool
+
+
+async def succeed(wire: Wire, ends: Sequence[End]) -> dict[int, Succeeded]:
+    """Write and announce that attempts succeeded; the caller holds the locks of pipeline and instances, and promotes.
+
+    Returns:
+        By task id, those that were still ours.
+    """
+    given = queue.held_values([e.claimed for e in ends]) | _record_values(ends) | outbox.TELL
+    given |= {
+        "held_progress": [e.progress for e in ends],
+        "move_instances": list({e.claimed.instance_id for e in ends}),
+    }
+    rows = await wire.fetch(_SUCCEED, given)
+    return {row["id"]: Succeeded(row["stage_id"], row["over"], row["concerns_others"]) for row in rows}
 
 
 _APPEND: Final = sa.text(
@@ -250,23 +337,8 @@ async def append_log(
     return True
 
 
-@dataclass(frozen=True, slots=True)
-class StageTouched:
-    """What decides whether the end of a task concerns more than itself."""
-
-    id: int
-    sequential: bool
-    over: bool
-
-
-_STAGES_TOUCHED: Final = sa.select(
-    stage.c.id,
-    stage.c.task_order,
-    (stage.c.n_waiting + stage.c.n_ready + stage.c.n_scheduled + stage.c.n_running + stage.c.n_canceling).label("left"),
-).where(stage.c.id == sa.any_(sa.bindparam("stages", type_=ARRAY(sa.BigInteger))))
-
-
-async def stages_touched(conn: AsyncConnection, stage_ids: Sequence[int]) -> list[StageTouched]:
-    """Whether stages are sequential, and whether all their tasks have ended."""
-    rows = await conn.execute(_STAGES_TOUCHED, {"stages": stage_ids})
-    return [StageTouched(r.id, r.task_order == "sequential", r.left == 0) for r in rows]
+async def concern_others(conn: AsyncConnection, stage_ids: Sequence[int]) -> bool:
+    """Whether gates must be asked again after tasks of these stages ended otherwise than well."""
+    hurried = stage.c.pipeline_id.in_(sa.select(pipeline.c.id).where(pipeline.c.fail_fast))
+    concerned = sa.exists().where(stage.c.id.in_(stage_ids), sa.or_(_CONCERNS_OTHERS, hurried))
+    return bool(await conn.scalar(sa.select(concerned)))

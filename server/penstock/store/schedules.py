@@ -22,6 +22,7 @@ def _select() -> sa.Select[Any]:
             schedule,
             instance.c.slug.label("instance"),
             newest.c.slot.label("last_slot"),
+            newest.c.outcome.label("last_outcome"),
             newest_fired.c.pipeline_id.label("last_pipeline"),
         )
         .join(instance, instance.c.id == schedule.c.instance_id)
@@ -38,6 +39,19 @@ async def listing(conn: AsyncConnection, cut: Cut) -> Slice:
 async def by_id(conn: AsyncConnection, schedule_id: int) -> Record | None:
     """One schedule."""
     return await fetch_one(conn, _select().where(schedule.c.id == schedule_id))
+
+
+async def slots(conn: AsyncConnection, schedule_id: int, cut: Cut) -> Slice:
+    """The slots that a schedule came to, the newest first."""
+    query = sa.select(
+        schedule_fire.c.slot,
+        schedule_fire.c.outcome,
+        schedule_fire.c.pipeline_id.label("pipeline"),
+        schedule_fire.c.created_at.label("at"),
+    ).where(schedule_fire.c.schedule_id == schedule_id)
+    # A page's token holds plain numbers, and slots are whole minutes; one schedule keeps few of them.
+    seconds = sa.cast(sa.extract("epoch", schedule_fire.c.slot), sa.BigInteger)
+    return await page(conn, query, [seconds], cut, descending=True)
 
 
 async def lock(conn: AsyncConnection, schedule_id: int) -> Record | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
@@ -35,6 +36,14 @@ class Found:
     vanished: list[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A database as an earlier sync left it."""
+
+    fingerprint: str | None
+    there: bool
+
+
 async def known_fingerprints(conn: AsyncConnection, fingerprints: Sequence[str]) -> set[str]:
     """Those of these snapshots that are stored."""
     rows = await conn.scalars(
@@ -43,67 +52,73 @@ async def known_fingerprints(conn: AsyncConnection, fingerprints: Sequence[str])
     return set(rows)
 
 
-async def known_databases(conn: AsyncConnection, instance_id: int) -> set[str]:
-    """Databases of an instance that earlier syncs found and that have not vanished."""
-    rows = await conn.scalars(
-        sa.select(database.c.name).where(database.c.instance_id == instance_id, database.c.vanished_at.is_(None))
+async def known_databases(conn: AsyncConnection, instance_id: int) -> dict[str, Known]:
+    """Databases of an instance that earlier syncs found, by name."""
+    rows = await conn.execute(
+        sa.select(database.c.name, database.c.fingerprint, database.c.vanished_at).where(
+            database.c.instance_id == instance_id
+        )
     )
-    return set(rows)
+    return {r.name: Known(r.fingerprint, r.vanished_at is None) for r in rows}
 
 
-async def record(
-    conn: AsyncConnection,
-    instance_id: int,
-    found: Sequence[Synced],
-    *,
-    identity: str | None,
-    version: str | None,
-) -> Found:
-    """Store one sync of an instance."""
+async def record_some(conn: AsyncConnection, instance_id: int, found: Sequence[Synced]) -> None:
+    """Store what a sync read of some databases; doing so again changes nothing."""
     snapshots = [{"fingerprint": s.fingerprint, "content": s.content} for s in found if s.content is not None]
     if snapshots:
         await conn.execute(postgresql.insert(schema_snapshot).on_conflict_do_nothing(), snapshots)
-    before = {
-        r.name: r
-        for r in await conn.execute(
-            sa.select(database.c.name, database.c.fingerprint, database.c.vanished_at).where(
-                database.c.instance_id == instance_id
-            )
-        )
-    }
-    now = sa.func.statement_timestamp()
-    for s in found:
-        insert = postgresql.insert(database).values(
-            instance_id=instance_id, name=s.name, fingerprint=s.fingerprint, tables=s.tables, synced_at=now
-        )
-        await conn.execute(
-            insert.on_conflict_do_update(
-                index_elements=["instance_id", "name"],
-                set_={
-                    "fingerprint": s.fingerprint,
-                    "tables": s.tables,
-                    "synced_at": now,
-                    "vanished_at": None,
-                },
-            )
-        )
-    names = {s.name for s in found}
-    vanished = [n for n, r in before.items() if n not in names and r.vanished_at is None]
-    if vanished:
-        await conn.execute(
-            sa.update(database)
-            .where(database.c.instance_id == instance_id, database.c.name.in_(vanished))
-            .values(vanished_at=now)
-        )
+    await conn.execute(
+        _UPSERT,
+        {
+            "instance": instance_id,
+            "names": [s.name for s in found],
+            "fingerprints": [s.fingerprint for s in found],
+            "tables": [s.tables for s in found],
+        },
+    )
+
+
+_UPSERT: Final = sa.text(
+    """
+    INSERT INTO database (instance_id, name, fingerprint, tables, synced_at)
+    SELECT :instance, given.*, statement_timestamp()
+    FROM unnest(CAST(:names AS text[]), CAST(:fingerprints AS text[]), CAST(:tables AS integer[]))
+         AS given(name, fingerprint, tables)
+    ON CONFLICT (instance_id, name) DO UPDATE
+    SET fingerprint = excluded.fingerprint, tables = excluded.tables, synced_at = excluded.synced_at, vanished_at = NULL
+    """
+)
+
+
+async def record_vanished(conn: AsyncConnection, instance_id: int, names: Sequence[str]) -> None:
+    """Mark databases that are no longer there."""
+    await conn.execute(
+        sa.update(database)
+        .where(database.c.instance_id == instance_id, database.c.name.in_(names))
+        .values(vanished_at=sa.func.statement_timestamp())
+    )
+
+
+async def record_end(conn: AsyncConnection, instance_id: int, *, identity: str | None, version: str | None) -> None:
+    """Store what a sync learned of the instance itself."""
     await conn.execute(
         sa.update(instance)
         .where(instance.c.id == instance_id)
-        .values(synced_at=now, sync_error=None, server_version=version, identity=identity)
+        .values(synced_at=sa.func.statement_timestamp(), sync_error=None, server_version=version, identity=identity)
     )
+
+
+def compared(before: Mapping[str, Known], found: Mapping[str, str | None]) -> Found:
+    """What changed since the last sync.
+
+    Args:
+        found: name -> fingerprint of every database that is there.
+    """
+    there = {name for name, known in before.items() if known.there}
     return Found(
-        appeared=sorted(n for n in names if n not in before or before[n].vanished_at is not None),
-        changed=sorted(s.name for s in found if s.name in before and before[s.name].fingerprint != s.fingerprint),
-        vanished=sorted(vanished),
+        appeared=sorted(found.keys() - there),
+        changed=sorted(n for n, fingerprint in found.items() if n in before and before[n].fingerprint != fingerprint),
+        vanished=sorted(there - found.keys()),
     )
 
 

@@ -11,7 +11,9 @@ from penstock.store.rows import Cut, Record, Slice, fetch, fetch_one, page
 from penstock.store.tables.catalog import database, environment, instance
 from penstock.store.tables.changes import issue
 from penstock.store.tables.pipelines import pipeline, run_log, runner, stage, task, task_change, task_run
+from penstock.store.tasks import IN_DOUBT
 
+MOST_RUNS = 100  # a target that stays away is tried for as long as it takes
 # Failures first: people look at a list of a thousand tasks to find the three that failed.
 _RANK = sa.case(
     {
@@ -43,11 +45,14 @@ def _base() -> sa.Select[Any]:
             environment.c.slug.label("environment"),
             instance.c.slug.label("instance"),
             instance.c.max_running_tasks,
+            environment.c.max_running_tasks.label("environment_limit"),
+            instance.c.environment_id,
             database.c.name.label("database"),
             pipeline.c.project_id,
             pipeline.c.status.label("pipeline_status"),
             issue.c.id.label("issue"),
             latest.label("latest_run"),
+            IN_DOUBT.label("in_doubt"),
         )
         .join(stage, stage.c.id == task.c.stage_id)
         .join(environment, environment.c.id == stage.c.environment_id)
@@ -55,6 +60,7 @@ def _base() -> sa.Select[Any]:
         .join(pipeline, pipeline.c.id == task.c.pipeline_id)
         .outerjoin(database, database.c.id == task.c.database_id)
         .outerjoin(issue, issue.c.pipeline_id == pipeline.c.id)
+        .where(pipeline.c.started)
     )
 
 
@@ -100,8 +106,9 @@ def _runs() -> sa.Select[Any]:
 
 
 async def runs(conn: AsyncConnection, task_id: int) -> list[Record]:
-    """The runs of a task, newest first."""
-    return await fetch(conn, _runs().where(task_run.c.task_id == task_id).order_by(task_run.c.attempt.desc()))
+    """The last `MOST_RUNS` runs of a task, newest first."""
+    own = _runs().where(task_run.c.task_id == task_id).order_by(task_run.c.attempt.desc())
+    return await fetch(conn, own.limit(MOST_RUNS))
 
 
 async def run(conn: AsyncConnection, run_id: int) -> Record | None:
@@ -141,6 +148,24 @@ async def busy(conn: AsyncConnection, slot_key: str, task_id: int) -> str | None
     return found
 
 
+async def unsettled(conn: AsyncConnection, slot_key: str, instance_id: int, task_id: int) -> Record | None:
+    """The other task on a database of which nobody knows how it ended, if there is one."""
+    return await fetch_one(
+        conn,
+        sa.select(task.c.id, task.c.name, issue.c.id.label("issue"))
+        .outerjoin(issue, issue.c.pipeline_id == task.c.pipeline_id)
+        .where(
+            task.c.instance_id == instance_id,
+            task.c.slot_key == slot_key,
+            task.c.id != task_id,
+            task.c.status == "failed",
+            task.c.failure["kind"].astext == "outcome_unknown",
+        )
+        .order_by(task.c.id)
+        .limit(1),
+    )
+
+
 async def active_on(conn: AsyncConnection, instance_id: int) -> int:
     """How many tasks of an instance are active or could run now."""
     return (
@@ -155,11 +180,26 @@ async def active_on(conn: AsyncConnection, instance_id: int) -> int:
     ) or 0
 
 
+async def active_in(conn: AsyncConnection, environment_id: int) -> int:
+    """The same for all instances of an environment."""
+    there = sa.select(instance.c.id).where(instance.c.environment_id == environment_id)
+    counted = (
+        sa.select(sa.func.count())
+        .select_from(task)
+        .where(
+            task.c.instance_id.in_(there),
+            task.c.claimable | task.c.status.in_(("scheduled", "running", "canceling")),
+        )
+    )
+    return await conn.scalar(counted) or 0
+
+
 async def not_passing(conn: AsyncConnection, pipeline_id: int, limit: int) -> list[Record]:
     """Tasks that keep an issue from being done."""
     passes = (task.c.status == "succeeded") | (
         (task.c.status == "skipped") & task.c.skip_reason.in_(("manual", "condition"))
     )
+    passes |= (task.c.status == "failed") & task.c.allow_failure & (task.c.failure_class == "failed")
     return await fetch(
         conn,
         sa.select(task.c.id, task.c.name, task.c.status, stage.c.name.label("stage"))

@@ -57,9 +57,6 @@ def create_app(
         finally:
             await services.hub.stop()
 
-    def provide_services() -> Services:
-        return services
-
     api = Router("/api/v1", route_handlers=routes, before_request=strict)
     interface = [spa(dist)] if dist is not None else []
     app = Application(
@@ -67,7 +64,7 @@ def create_app(
         lifespan=[hub],
         state=State({"services": services, "stopping": stopping or asyncio.Event(), "web": web}),
         dependencies={
-            "services": Provide(provide_services, sync_to_thread=False),
+            "services": Provide(_services, sync_to_thread=False),
             "caller": Provide(_caller, sync_to_thread=False),
             "credential": Provide(_credential, sync_to_thread=False),
             "if_match": Provide(_if_match, sync_to_thread=False),
@@ -81,6 +78,11 @@ def create_app(
     )
     check_routes(app)
     return app
+
+
+def _services(state: State) -> Services:
+    services: Services = state.services
+    return services
 
 
 def _caller(request: Request[Any, Any, Any]) -> Principal:

@@ -6,6 +6,7 @@ import hashlib
 import re
 from typing import Any, Final
 
+import structlog
 from litestar import Request
 from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
@@ -15,6 +16,9 @@ from penstock.domain.access.decide import Principal
 from penstock.domain.errors import BadRequest
 from penstock.services.container import Services
 from penstock.services.idempotency import Answer, Claim
+from penstock.store.database import TROUBLE
+
+log = structlog.get_logger(__name__)
 
 HEADER: Final = "Idempotency-Key"
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
@@ -63,7 +67,10 @@ class IdempotencyKeys(ASGIMiddleware):
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in started[0]["headers"]]
         kept = [(name, value) for name, value in headers if name.lower() in _KEPT_HEADERS]
         body = b"".join(chunks)
-        await self._services.idempotency.finish(claim, Answer(started[0]["status"], kept, body))
+        try:
+            await self._services.idempotency.finish(claim, Answer(started[0]["status"], kept, body))
+        except TROUBLE as error:  # what is done is done, and whoever asked for it should know
+            log.warning("answer_not_kept", path=scope["path"], error=repr(error)[:200])
         await _send(send, Answer(started[0]["status"], headers, body), replayed=False)
 
 

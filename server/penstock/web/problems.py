@@ -15,7 +15,7 @@ from msgspec import to_builtins
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from penstock.domain.errors import Blocked, FieldError, PenstockError, Unauthenticated, ValidationFailed
+from penstock.domain.errors import Blocked, FieldError, PenstockError, Unauthenticated, Unavailable, ValidationFailed
 from penstock.store.database import constraint, sqlstate
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -88,7 +88,9 @@ def problem(
 
 def on_penstock(request: Request[Any, Any, Any], error: PenstockError) -> Response[Any]:
     """Our own errors carry everything that is needed."""
-    if error.status >= 500:
+    if isinstance(error, Unavailable):
+        log.warning("unavailable", code=error.code, detail=error.message)
+    elif error.status >= 500:
         log.error("request_failed", code=error.code, exc_info=error)
     extra = dict(error.extra)
     headers: dict[str, str] = {}

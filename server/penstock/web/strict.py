@@ -1,11 +1,12 @@
-"""Refuses what Litestar lets through: unknown query parameters, bodies that are not declared as JSON, NUL
-in strings."""
+"""Refuses what Litestar lets through: unknown query parameters, bodies that are not declared as JSON, keys that are
+given twice, NUL in strings."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 import msgspec
 from litestar import Request
@@ -17,6 +18,10 @@ from penstock.domain.errors import BadRequest, FieldError, ValidationFailed
 
 # A statement may have 10 MB; JSON escapes make it larger on the way.
 MAX_BODY_BYTES: Final = 21_000_000
+
+
+Expected = tuple[frozenset[str], bool, bool]
+_EXPECTED: Final = WeakKeyDictionary[BaseRouteHandler, Expected]()  # which keeps no application alive
 
 
 class UnsupportedMediaType(HTTPException):
@@ -31,31 +36,42 @@ async def strict(request: Request[Any, Any, Any]) -> None:
     Raises:
         BadRequest: a query parameter that the route does not know, or a body that is no text.
         UnsupportedMediaType: a body that is not ``application/json``.
-        ValidationFailed: a string with a NUL in it, which PostgreSQL cannot store.
+        ValidationFailed: a key that an object has twice, of which every reader believes another one; or a string with
+            a NUL in it, which PostgreSQL cannot store.
     """
-    known, has_body = _expects(request.route_handler)
+    known, has_body, may_lack = _expects(request.route_handler)
     if unknown := sorted(request.query_params.keys() - known):
         raise BadRequest(f"Unknown query parameters: {', '.join(unknown)}.")
-    if not has_body:
+    if not has_body or (may_lack and not await request.body()):
         return
     if request.content_type[0] != "application/json":
         raise UnsupportedMediaType(detail="Send the body as application/json.")
     body = await request.body()
     _check_text(body)
+    if (key := _twice(body)) is not None:
+        message = f"The key {key[:100]!r} is given twice in one object."
+        raise ValidationFailed(errors=[FieldError(key[:100], message, "duplicate_key")], code="duplicate_key")
     # A raw NUL is not valid JSON at all; an escaped one may be an escaped backslash, so look closely.
     if b"\\u0000" in body and (field := next(_nul_fields(_decode(body), ""), None)) is not None:
         raise ValidationFailed(errors=[FieldError(field, "A NUL character cannot be stored.", "nul")])
 
 
-@lru_cache(maxsize=1024)
-def _expects(handler: BaseRouteHandler) -> tuple[frozenset[str], bool]:
+def _expects(handler: BaseRouteHandler) -> Expected:
+    known = _EXPECTED.get(handler)
+    if known is None:
+        known = _EXPECTED[handler] = _read(handler)
+    return known
+
+
+def _read(handler: BaseRouteHandler) -> Expected:
     parameters = handler.parsed_fn_signature.parameters
     queries = (
         (p.kwarg_definition.name or name)
         for name, p in parameters.items()
         if isinstance(p.kwarg_definition, QueryParameter)
     )
-    return frozenset(queries), "data" in parameters
+    body = parameters.get("data")
+    return frozenset(queries), body is not None, body is not None and body.is_optional
 
 
 def _check_text(body: bytes) -> None:
@@ -65,6 +81,29 @@ def _check_text(body: bytes) -> None:
         body.decode()  # msgspec raises a UnicodeDecodeError of its own for a string that is not UTF-8
     except UnicodeDecodeError as error:
         raise BadRequest(f"The body is not UTF-8: byte {error.start}.") from None
+
+
+class _Twice(Exception):
+    """The key that an object has twice."""
+
+
+def _twice(body: bytes) -> str | None:
+    """The first key that an object of the body has twice; None also for what is no JSON at all."""
+
+    def keys(pairs: list[tuple[str, None]]) -> None:
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise _Twice(key)
+            seen.add(key)
+
+    try:
+        json.loads(body, object_pairs_hook=keys)
+    except _Twice as found:
+        return str(found)
+    except ValueError:
+        return None  # the handler's own decoding will say what is wrong with it
+    return None
 
 
 def _decode(body: bytes) -> Any:

@@ -5,188 +5,169 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-import asyncpg
 import pytest
 
-from penstock.engines.base import Engine, Target
-from tests.engines.conftest import Apply, change
+from tests.engines.conftest import change
+from tests.engines.dialects import Dialect
+from tests.engines.proxy import Proxy
 from tests.engines.recorder import Recorder
 
-TWO = "CREATE TABLE t (a int);\nINSERT INTO t VALUES (1), (2);\n"
+TWO = "INSERT INTO t VALUES (1); INSERT INTO t VALUES (2)"
 
 
-async def versions(database: asyncpg.Connection) -> list[str]:
-    return [row["version"] for row in await database.fetch("SELECT version FROM penstock.ledger ORDER BY version")]
-
-
-async def exists(database: asyncpg.Connection, table: str) -> bool:
-    return bool(await database.fetchval("SELECT to_regclass($1) IS NOT NULL", table))
-
-
-async def test_a_change_is_applied_with_its_ledger_row(apply: Apply, database: asyncpg.Connection) -> None:
+async def test_a_change_is_applied_once_with_its_ledger_row(on: Dialect) -> None:
     port = Recorder()
-    result = await apply(TWO, port)
-    assert (result.state, result.statements_run, result.statements_total) == ("applied", 2, 2)
-    assert result.xid and result.ledger and result.failure is None and result.sent
-    assert port.steps == [(0, 2, None), (1, 2, 2)]
-    assert port.asked == 2
-    row = await database.fetchrow("SELECT * FROM penstock.ledger")
-    assert row["run"] == "run-1" and row["actor"] == "ana@example.com" and row["statement_count"] == 2
-    assert row["change_digest"] == change(TWO).change_digest
-    assert await database.fetchval("SELECT count(*) FROM t") == 2
+    first, second = await on.apply(TWO, port), await on.apply(TWO)
+    assert (first.state, first.failure, first.sent) == ("applied", None, True)
+    assert (first.statements_run, first.statements_total, first.tries) == (2, 2, 1)
+    assert (second.state, second.sent) == ("already_applied", False)
+    assert port.asked == 2  # after the lock, and before the COMMIT
+    assert first.ledger == second.ledger and await on.count() == 2
+    [row] = await on.query(
+        f"SELECT project, version, run, actor, statement_count, change_digest FROM penstock.ledger"
+        f" WHERE {on.only_ours()}"
+    )
+    assert row == ("shop", "1", "run-1", "ana@example.com", 2, change(TWO).change_digest)
+    assert first.ledger is not None and first.ledger.run == "run-1"
 
 
-async def test_the_second_time_nothing_is_sent(apply: Apply, database: asyncpg.Connection) -> None:
-    await apply(TWO)
-    result = await apply(TWO)
-    assert (result.state, result.sent) == ("already_applied", False)
-    assert result.ledger is not None and result.ledger.run == "run-1"
-    assert await database.fetchval("SELECT count(*) FROM t") == 2
+async def test_definitions_are_applied_once(on: Dialect) -> None:
+    text = "CREATE TABLE u (a int); INSERT INTO u VALUES (1); ALTER TABLE u ADD b int"
+    assert (await on.apply(text)).state == "applied"
+    assert (await on.apply(text)).state == "already_applied" and await on.count("u") == 1
 
 
-async def test_the_same_version_with_other_bytes_is_a_conflict(apply: Apply, database: asyncpg.Connection) -> None:
-    await apply(TWO)
-    result = await apply("DROP TABLE t")
-    assert result.state == "failed" and result.failure is not None
-    assert (result.failure.kind, result.failure.failure_class, result.sent) == ("version_conflict", "failed", False)
-    assert await exists(database, "t")
+async def test_rows_are_counted_as_the_server_counts_them(on: Dialect) -> None:
+    port = Recorder()
+    await on.apply("INSERT INTO t VALUES (1), (2), (3); UPDATE t SET a = a + 1 WHERE a > 1; DELETE FROM t", port)
+    assert port.steps == [(0, 3, 3), (1, 3, 2), (2, 3, 3)]
 
 
-async def test_two_projects_may_use_one_version(apply: Apply) -> None:
-    assert (await apply("SELECT 1")).state == "applied"
-    assert (await apply("SELECT 2", project="billing")).state == "applied"
+async def test_what_the_server_says_of_a_statement_is_logged_with_it(on: Dialect) -> None:
+    port = Recorder()
+    assert (await on.apply("INSERT INTO t VALUES (1); DROP TABLE IF EXISTS nowhere", port)).state == "applied"
+    [(text, index)] = [(text, index) for level, text, index in port.lines if level == "notice"]
+    assert "nowhere" in text and index == 1
 
 
-async def test_bytes_that_were_not_approved_are_never_sent(apply: Apply, database: asyncpg.Connection) -> None:
-    result = await apply("CREATE TABLE t ()", change_digest=change("CREATE TABLE u ()").change_digest)
-    assert result.failure is not None
-    assert (result.failure.kind, result.failure.failure_class, result.sent) == ("tampered", "error", False)
-    assert not await exists(database, "t") and not await exists(database, "penstock.ledger")
+async def test_rows_that_a_statement_sends_go_to_nobody(on: Dialect) -> None:
+    port = Recorder()
+    result = await on.apply(f"{on.words.many_rows}; EXPLAIN SELECT 1; INSERT INTO t VALUES (1)", port)
+    assert result.state == "applied", result.failure
+    assert port.steps[0][2] == 50_000 and await on.count() == 1
 
 
-@pytest.mark.parametrize("text", ["", "-- nothing here\n", "/* nor /* here */ */ ;; \n"])
-async def test_a_change_without_statements_leaves_a_row(text: str, apply: Apply, database: asyncpg.Connection) -> None:
-    result = await apply(text)
-    assert (result.state, result.statements_total) == ("applied", 0)
-    assert await versions(database) == ["1"]
+async def test_every_statement_is_a_message_of_its_own(on: Dialect) -> None:
+    """A server that gets several at once runs them to the end, whatever becomes of us."""
+    proxy = Proxy(on.target.host, on.target.port)
+    async with proxy.listening():
+        await on.engine.apply(replace(on.target, host="127.0.0.1", port=proxy.port), change(TWO), Recorder())
+    heard = bytes(proxy.heard)
+    assert heard.count(b"INSERT INTO t VALUES (1)") == heard.count(b"INSERT INTO t VALUES (2)") == 1
+    between = heard[heard.index(b"VALUES (1)") + 10 : heard.index(b"INSERT INTO t VALUES (2)")]
+    assert b";" not in between and any(byte < 32 for byte in between), "the head of the next message is in between"
 
 
-async def test_a_failure_leaves_nothing_and_says_where(apply: Apply, database: asyncpg.Connection) -> None:
-    text = "CREATE TABLE t (a int);\r\n-- ünïcode\r\nINSERT INTO t\r\n  VALUES ('ä', nope);\r\nDROP TABLE t;"
-    result = await apply(text)
+async def test_other_bytes_of_a_version_are_a_conflict(on: Dialect) -> None:
+    await on.apply(TWO)
+    result = await on.apply("DROP TABLE t")
+    assert result.failure is not None and result.ledger is not None
+    assert (result.state, result.sent) == ("failed", False)
+    assert (result.failure.kind, result.failure.failure_class) == ("version_conflict", "failed")
+    assert await on.count() == 2
+
+
+async def test_projects_do_not_share_versions(on: Dialect) -> None:
+    assert (await on.apply("INSERT INTO t VALUES (1)")).state == "applied"
+    assert (await on.apply("INSERT INTO t VALUES (2)", project="billing")).state == "applied"
+
+
+async def test_databases_of_a_server_do_not_share_versions(on: Dialect) -> None:
+    """Even where one ledger serves them all."""
+    other = on.on(replace(on.target, database=f"{on.target.database}_2"))
+    await other.create_database(other.target.database or "")
+    try:
+        assert (await on.apply("CREATE TABLE u (a int)")).state == "applied"
+        assert (await other.apply("CREATE TABLE u (b int)")).state == "applied"
+    finally:
+        await other.drop_database(other.target.database or "")
+
+
+async def test_bytes_that_were_not_approved_are_never_sent(on: Dialect) -> None:
+    result = await on.apply(TWO, change_digest=change("SELECT 1").change_digest)
+    assert result.failure is not None and not result.sent
+    assert (result.failure.kind, result.failure.failure_class) == ("tampered", "error")
+    assert await on.count() == 0
+
+
+@pytest.mark.parametrize("text", ["", "-- nothing here\n", "/* nor here */;; \n"])
+async def test_a_change_without_statements_leaves_a_row(text: str, on: Dialect) -> None:
+    result = await on.apply(text)
+    assert (result.state, result.statements_total) == ("applied", 0) and await on.versions() == ["1"]
+
+
+async def test_a_failure_in_rows_leaves_nothing_and_says_where(on: Dialect) -> None:
+    result = await on.apply("INSERT INTO t VALUES (1);\r\n-- ünïcode\r\nINSERT INTO t VALUES (nope);\r\nDROP TABLE t")
     failure = result.failure
     assert result.state == "failed" and failure is not None
-    assert (failure.kind, failure.code) == ("statement", "42703")
-    assert (failure.statement_index, failure.line, failure.column) == (1, 4, 16)
+    assert (failure.kind, failure.code) == ("statement", on.words.codes["no_column"])
+    assert (failure.statement_index, failure.line, failure.failure_class) == (1, 3, "failed")
     assert (result.statements_run, result.statements_total, result.sent) == (1, 3, True)
-    assert not await exists(database, "t") and await versions(database) == []
+    assert await on.count() == 0 and await on.versions() == []
 
 
-async def test_a_column_counts_characters_of_the_whole_line(apply: Apply) -> None:
-    result = await apply("SELECT 'äöü'; SELECT 'ß', nope;")
-    assert result.failure is not None
-    assert (result.failure.line, result.failure.column) == (1, 27)
+async def test_after_a_failure_the_corrected_change_applies(on: Dialect) -> None:
+    assert (await on.apply("INSERT INTO t VALUES (nope)")).state == "failed"
+    assert (await on.apply(TWO)).state == "applied" and await on.versions() == ["1"]
 
 
-async def test_after_a_failure_the_corrected_change_applies(apply: Apply, database: asyncpg.Connection) -> None:
-    assert (await apply("CREATE TABLE t (a nope)")).state == "failed"
-    assert (await apply("CREATE TABLE t (a int)")).state == "applied"
-    assert await versions(database) == ["1"]
+async def test_a_failure_after_definitions_leaves_what_the_engine_promises(on: Dialect) -> None:
+    """Nothing where definitions can be taken back; else what ran, which is not run again."""
+    text = "CREATE TABLE u (a int); INSERT INTO u VALUES (1); INSERT INTO t VALUES ({})"
+    port = Recorder()
+    assert (await on.apply(text.format("nope"), port)).state == "failed"
+    assert await on.has("u") is not on.engine.capabilities.transactional_ddl
+    assert ("stays applied" in port.text) is not on.engine.capabilities.transactional_ddl
+    assert (await on.apply(text.format(7))).state == "applied"
+    assert (await on.count("u"), await on.count()) == (1, 1)
 
 
-async def test_a_deferred_constraint_fails_at_commit(apply: Apply, database: asyncpg.Connection) -> None:
-    await apply("CREATE TABLE p (a int PRIMARY KEY); CREATE TABLE c (a int REFERENCES p DEFERRABLE INITIALLY DEFERRED)")
-    result = await apply("INSERT INTO c VALUES (7)", version="2")
-    assert result.failure is not None
-    assert (result.state, result.failure.kind, result.failure.code) == ("failed", "statement", "23503")
-    assert await versions(database) == ["1"] and await database.fetchval("SELECT count(*) FROM c") == 0
-
-
-async def test_ten_at_once_apply_it_once(engine: Engine, target: Target, database: asyncpg.Connection) -> None:
-    await database.execute("CREATE TABLE effect (a int)")
-    requests = [change("INSERT INTO effect VALUES (1)", run_id=f"run-{n}", task_id=n) for n in range(10)]
-    results = await asyncio.gather(*(engine.apply(target, request, Recorder()) for request in requests))
+async def test_ten_at_once_apply_it_once(on: Dialect) -> None:
+    results = await asyncio.gather(*(on.apply(TWO, run_id=f"run-{n}", task_id=n) for n in range(10)))
     assert sorted(result.state for result in results) == ["already_applied"] * 9 + ["applied"]
-    assert await database.fetchval("SELECT count(*) FROM effect") == 1
+    assert await on.count() == 2
 
 
-async def test_one_session_applies_many_and_none_leaks_into_the_next(
-    engine: Engine, target: Target, database: asyncpg.Connection
-) -> None:
-    await database.execute("CREATE ROLE penstock_leak; CREATE SCHEMA elsewhere")
-    tricks = (
-        "SET search_path = elsewhere; SET lock_timeout = '1h'; CREATE TEMP TABLE left_over ();"
-        "PREPARE left_over AS SELECT 1; DO $$ BEGIN SET ROLE penstock_leak; END $$"
-    )
-    look = (
-        "CREATE TABLE seen AS SELECT current_setting('search_path') AS path, current_setting('role') AS role,"
-        " current_setting('lock_timeout') AS lock_timeout, to_regclass('left_over') IS NULL AS clean"
-    )
-    try:
-        async with engine.session(target) as session:
-            first = await session.apply(change(tricks), Recorder())
-            assert first.state == "applied", first.failure
-            second = await session.apply(change(look, "2"), Recorder())
-            assert second.state == "applied", second.failure
-            assert sorted(await session.read_ledger("shop")) == ["1", "2"]
-            assert await session.read_ledger("other") == {}
-        seen = dict(await database.fetchrow("SELECT * FROM public.seen"))
-        assert seen.pop("path") in ('"$user", public', "public")
-        assert seen == {"role": "none", "lock_timeout": "200ms", "clean": True}
-    finally:
-        await database.execute("DROP ROLE penstock_leak")
+async def test_one_session_applies_many_and_none_leaks_into_the_next(on: Dialect) -> None:
+    async with on.engine.session(on.target) as session:
+        first = await session.apply(change(on.words.leak), Recorder())
+        assert first.state == "applied", first.failure
+        second = await session.apply(change(TWO, "2", verify=[on.words.look]), Recorder())
+        assert second.state == "applied", second.failure
+        assert sorted(await session.read_ledger("shop")) == ["1", "2"]
+        assert await session.read_ledger("other") == {}
 
 
-async def test_a_login_named_like_our_schema_does_not_work_in_it(
-    engine: Engine, target: Target, database: asyncpg.Connection
-) -> None:
-    """The default search_path begins with a schema of the login's name."""
-    mine = not await database.fetchval("SELECT count(*) FROM pg_roles WHERE rolname = 'penstock'")
-    if mine:
-        await database.execute("CREATE ROLE penstock LOGIN")
-    await database.execute(
-        f'GRANT ALL ON DATABASE "{target.database}" TO penstock; GRANT ALL ON SCHEMA public TO penstock'
-    )
-    try:
-        named = replace(target, username="penstock")
-        for version in ("1", "2"):
-            result = await engine.apply(named, change(f"CREATE TABLE t{version} ()", version), Recorder())
-            assert result.state == "applied", result.failure
-            assert await exists(database, f"public.t{version}")
-    finally:
-        if mine:
-            await database.execute("DROP OWNED BY penstock; DROP ROLE penstock")
-
-
-async def test_recording_writes_the_row_and_runs_nothing(
-    engine: Engine, target: Target, database: asyncpg.Connection
-) -> None:
-    request = change("CREATE TABLE t ()")
-    async with engine.session(target) as session:
-        assert await session.proof("shop", "1", request.change_digest) == "not_applied"
-        row = await session.record(request)
-        again = await session.record(replace(request, run_id="run-2"))
-        assert row == again and row.statement_count == 1
-        assert await session.proof("shop", "1", request.change_digest) == "applied"
+async def test_recording_writes_the_row_and_runs_nothing(on: Dialect) -> None:
+    async with on.engine.session(on.target) as session:
+        assert await session.proof("shop", "1", change(TWO).change_digest) == "not_applied"
+        row = await session.record(change(TWO))
+        assert row == await session.record(change(TWO, run_id="run-2")) and row.statement_count == 2
+        assert await session.proof("shop", "1", change(TWO).change_digest) == "applied"
         assert await session.proof("shop", "1", "sha256:other") == "conflict"
-        assert (await session.apply(request, Recorder())).state == "already_applied"
-    assert not await exists(database, "t")
+        assert (await session.apply(change(TWO), Recorder())).state == "already_applied"
+    assert await on.count() == 0
 
 
-async def test_a_recorded_change_is_applied_even_if_it_could_never_run(engine: Engine, target: Target) -> None:
-    request = change("CREATE INDEX CONCURRENTLY i ON t (a)")
-    async with engine.session(target) as session:
+async def test_a_recorded_change_is_applied_even_if_it_could_never_run(on: Dialect) -> None:
+    request = change(next(iter(on.words.refused)))
+    async with on.engine.session(on.target) as session:
         await session.record(request)
         assert (await session.apply(request, Recorder())).state == "already_applied"
 
 
-async def test_statements_that_send_rows_send_them_to_nobody(apply: Apply) -> None:
-    port = Recorder()
-    text = """
-        CREATE TABLE t AS SELECT generate_series(1, 50000) AS a;
-        SELECT * FROM t; COPY t TO STDOUT; EXPLAIN SELECT 1; SHOW work_mem;
-        DECLARE c CURSOR FOR SELECT * FROM t; FETCH 5 FROM c; UPDATE t SET a = 1 WHERE a < 4"""
-    result = await apply(text, port)
-    assert result.state == "applied", result.failure
-    rows = [rows for _, _, rows in port.steps]
-    assert rows[:3] == [50000, 50000, 50000] and rows[-2:] == [5, 3]
+async def test_nine_megabytes_are_one_statement(on: Dialect) -> None:
+    rows = "(1), (2), (3), (4), (5), (6), (7), (8), (9)," * 209_000
+    result = await on.apply(f"INSERT INTO t VALUES {rows}(0)", Recorder(seconds=120))
+    assert (result.state, result.statements_run) == ("applied", 1), result.failure
+    assert await on.count() == 9 * 209_000 + 1

@@ -1,84 +1,71 @@
-"""What a change may not contain is refused before any of it is sent, with the place named."""
+"""What a change may not contain, or cannot be read, is refused before any of it is sent, with the place named."""
 
 from __future__ import annotations
 
-import asyncpg
 import pytest
 
-from penstock.engines.base import Target
-from penstock.engines.patience import Patience
-from penstock.engines.postgres.line import Line
-from penstock.engines.postgres.statements import Script
-from penstock.sql.splitter import split
-from tests.engines.conformance.test_once import exists, versions
-from tests.engines.conftest import Apply
-from tests.engines.recorder import Recorder
+from tests.engines.conformance.conftest import Own
+from tests.engines.dialects import Dialect
 
-SEVERAL_LINES = "CREATE TABLE t ();\n\n  "
+BEFORE = "INSERT INTO t VALUES (1);\n\n  "
+
+
+@pytest.mark.parametrize("which", range(4))
+async def test_an_engine_refuses_what_breaks_its_promises(which: int, on: Dialect) -> None:
+    statement, code = list(on.words.refused.items())[which]
+    await refused(on, BEFORE + statement, code)
 
 
 @pytest.mark.parametrize(
     ("statement", "code"),
     [
-        ("BEGIN", "transaction_control"),
         ("COMMIT", "transaction_control"),
-        ("COMMIT AND CHAIN", "transaction_control"),
         ("ROLLBACK", "transaction_control"),
         ("SAVEPOINT a", "transaction_control"),
-        ("PREPARE TRANSACTION 'x'", "transaction_control"),
         ("SET TRANSACTION READ ONLY", "transaction_control"),
-        ("COMMIT SOMETHING NEW", "transaction_control"),
-        ("SET ROLE postgres", "session_tampering"),
-        ("RESET SESSION AUTHORIZATION", "session_tampering"),
-        ("DISCARD ALL", "session_tampering"),
-        ("CREATE INDEX CONCURRENTLY i ON t (a)", "non_transactional_statement"),
-        ("VACUUM t", "non_transactional_statement"),
-        ("ALTER SYSTEM SET work_mem = '1GB'", "non_transactional_statement"),
         ("SELECT 'open", "unclosed_quote"),
-        ("\\connect elsewhere", "client_metacommand"),
-        ("COPY t FROM STDIN;\n1\n\\.\n", "copy_from_stdin"),
+        ("/* open", "unclosed_comment"),
+        ("SELECT 1\0; DROP TABLE t", "nul_byte"),
     ],
 )
-async def test_refused_before_anything_is_sent(
-    statement: str, code: str, apply: Apply, database: asyncpg.Connection
-) -> None:
-    result = await apply(SEVERAL_LINES + statement)
+async def test_every_engine_refuses(statement: str, code: str, on: Dialect) -> None:
+    await refused(on, BEFORE + statement, code)
+
+
+async def refused(on: Dialect, text: str, code: str) -> None:
+    """Apply it, and see that nothing was sent."""
+    result = await on.apply(text)
     failure = result.failure
     assert result.state == "failed" and failure is not None and not result.sent
     assert (failure.kind, failure.code, failure.failure_class) == ("statement", code, "failed")
     assert failure.line == 3 and failure.column is not None and failure.column >= 3
-    assert not await exists(database, "t")
+    assert await on.count() == 0
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "DO $$ BEGIN COMMIT; END $$",
-        "CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN COMMIT AND CHAIN; END $$; CALL p()",
-        "CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN ROLLBACK; END $$; CALL p()",
-        "DO $$ BEGIN EXECUTE 'COMMIT'; END $$",
-    ],
-)
-async def test_a_commit_inside_a_body_fails_and_leaves_nothing(
-    statement: str, apply: Apply, database: asyncpg.Connection
-) -> None:
-    result = await apply(f"CREATE TABLE t (); {statement}")
-    assert result.state == "failed" and result.failure is not None
-    assert (result.failure.kind, result.failure.code[:2]) in {("statement", "2D"), ("statement", "0A")}
-    assert not await exists(database, "t") and await versions(database) == []
+async def test_bytes_that_are_no_utf8_are_refused(on: Dialect) -> None:
+    result = await on.apply(b"INSERT INTO t VALUES (1);\n-- caf\xe9\n")
+    assert result.failure is not None and not result.sent
+    assert (result.failure.kind, result.failure.code, result.failure.line) == ("statement", "invalid_utf8", 2)
+    assert await on.count() == 0
 
 
-async def test_a_change_that_got_out_of_its_transaction_is_noticed(
-    target: Target,
-) -> None:
-    """The refusals leave no known way to do this, so the script is handed over without them."""
-    line = Line(target)
-    for text in ("COMMIT AND CHAIN", "COMMIT", "ROLLBACK; BEGIN"):
-        link = await line.begin(Patience.of(Recorder()))
-        xid = await link.connection.fetchval("SELECT pg_current_xact_id()::text")
-        script = Script(target, link, Recorder(), split(text.encode(), "postgres"), lock_timeout=1)
-        failure = await script.run(xid, ())
-        assert failure is not None
-        assert (failure.kind, failure.code) == ("outcome_unknown", "transaction_control")
-        await line.roll_back()
-    await line.close()
+async def test_the_settings_of_a_server_do_not_change_how_a_script_is_read(own: Own) -> None:
+    """It was split, reviewed and approved as it reads by default."""
+    on = own.dialect
+    (otherwise, back), (string, value) = on.words.reads_otherwise, on.words.string
+    await on.query("CREATE TABLE s (a varchar(20))")
+    await on.query(otherwise)
+    try:
+        result = await on.apply(f"INSERT INTO s VALUES ({string})")
+    finally:
+        await on.query(back)
+    assert result.state == "applied" and await on.query("SELECT a FROM s") == [(value,)], result.failure
+
+
+async def test_a_line_that_only_some_servers_end_is_never_guessed_at(on: Dialect) -> None:
+    """A lone carriage return ends a comment in PostgreSQL alone: what the one runs, the other would skip."""
+    result = await on.apply("INSERT INTO t VALUES (1);\r-- a comment\rINSERT INTO t VALUES (2);\r")
+    if result.failure is None:
+        assert (result.statements_run, await on.count()) == (2, 2)
+    else:
+        assert (result.failure.code, result.sent, await on.count()) == ("lone_carriage_return", False, 0)

@@ -1,19 +1,15 @@
-"""A change is applied once, or as far as it got, and ledger and journal tell which."""
+"""Where definitions cannot be taken back: a change is applied as far as it got, and the journal tells how far."""
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from penstock.engines.base import Engine, LeaseLost, Target
 from penstock.engines.mysql.driver import Connection
-from tests.engines.conftest import Apply, change
+from tests.engines.conftest import Apply
 from tests.engines.recorder import Recorder
-
-TWO = "CREATE TABLE t (a int);\nINSERT INTO t VALUES (1), (2);\n"
+from tests.mariadb_server import MariaDbServer
 
 
 async def versions(inside: Connection, database: str) -> list[str]:
@@ -37,55 +33,6 @@ async def count(inside: Connection, table: str = "t") -> int:
     return int(await inside.value(f"SELECT count(*) FROM {table}"))
 
 
-async def test_a_change_is_applied_with_its_ledger_row(apply: Apply, inside: Connection, mariadb_database: str) -> None:
-    port = Recorder()
-    result = await apply(TWO, port)
-    assert (result.state, result.statements_run, result.statements_total) == ("applied", 2, 2), result.failure
-    assert result.ledger and result.failure is None and result.sent
-    assert port.steps == [(0, 2, 0), (1, 2, 2)] and port.asked == 2
-    [row] = await inside.fetch(
-        "SELECT run, actor, statement_count, change_digest, applied_at FROM penstock.ledger"
-        f" WHERE database_name = '{mariadb_database}'"
-    )
-    assert row[:4] == ("run-1", "ana@example.com", 2, change(TWO).change_digest)
-    assert row[4].replace(tzinfo=result.ledger.applied_at.tzinfo) == result.ledger.applied_at
-    assert await count(inside) == 2
-
-
-async def test_the_second_time_nothing_is_sent(apply: Apply, inside: Connection) -> None:
-    await apply(TWO)
-    result = await apply(TWO)
-    assert (result.state, result.sent) == ("already_applied", False)
-    assert result.ledger is not None and result.ledger.run == "run-1" and await count(inside) == 2
-
-
-async def test_the_same_version_with_other_bytes_is_a_conflict(apply: Apply, inside: Connection) -> None:
-    await apply(TWO)
-    result = await apply("DROP TABLE t")
-    assert result.state == "failed" and result.failure is not None
-    assert (result.failure.kind, result.sent) == ("version_conflict", False)
-    assert await tables(inside) == {"t"}
-
-
-async def test_two_projects_and_two_databases_may_use_one_version(
-    apply: Apply, engine: Engine, target: Target, mariadb_server: Any
-) -> None:
-    assert (await apply("SELECT 1")).state == "applied"
-    assert (await apply("SELECT 2", project="billing")).state == "applied"
-    other = await mariadb_server.create_database()
-    try:
-        result = await engine.apply(replace(target, database=other), change("SELECT 3"), Recorder())
-        assert result.state == "applied"
-    finally:
-        await mariadb_server.drop_database(other)
-
-
-async def test_bytes_that_were_not_approved_are_never_sent(apply: Apply, inside: Connection) -> None:
-    result = await apply("CREATE TABLE t (a int)", change_digest=change("SELECT 1").change_digest)
-    assert result.failure is not None and (result.failure.kind, result.sent) == ("tampered", False)
-    assert await tables(inside) == set()
-
-
 @pytest.mark.parametrize("text", ["", "-- nothing here\n", "# nor here\n/* nor here */;;"])
 async def test_a_change_without_statements_leaves_a_row(
     text: str, apply: Apply, inside: Connection, mariadb_database: str
@@ -93,18 +40,6 @@ async def test_a_change_without_statements_leaves_a_row(
     result = await apply(text)
     assert (result.state, result.statements_total) == ("applied", 0)
     assert await versions(inside, mariadb_database) == ["1"]
-
-
-async def test_dml_that_fails_leaves_nothing_and_says_where(
-    apply: Apply, inside: Connection, mariadb_database: str
-) -> None:
-    await inside.run("CREATE TABLE t (a int)")
-    result = await apply("INSERT INTO t VALUES (1);\r\n-- ünïcode\r\n INSERT INTO t VALUES ('ä', nope);")
-    failure = result.failure
-    assert result.state == "failed" and failure is not None
-    assert (failure.kind, failure.statement_index, failure.line, failure.column) == ("statement", 1, 3, 2)
-    assert (result.statements_run, result.statements_total) == (1, 2)
-    assert await count(inside) == 0 and await versions(inside, mariadb_database) == []
 
 
 async def test_a_syntax_error_is_placed_by_its_line(apply: Apply) -> None:
@@ -223,39 +158,21 @@ async def test_tables_without_transactions_are_never_written_twice(apply: Apply,
     assert (await apply("INSERT INTO t VALUES (2)", version="2")).state == "applied"
 
 
-async def test_ten_at_once_apply_it_once(engine: Engine, target: Target, inside: Connection) -> None:
-    await inside.run("CREATE TABLE effect (a int)")
-    requests = [change("INSERT INTO effect VALUES (1)", run_id=f"run-{n}", task_id=n) for n in range(10)]
-    results = await asyncio.gather(*(engine.apply(target, request, Recorder()) for request in requests))
-    assert sorted(result.state for result in results) == ["already_applied"] * 9 + ["applied"]
-    assert await count(inside, "effect") == 1
-
-
-async def test_one_session_applies_many_and_none_leaks_into_the_next(
-    engine: Engine, target: Target, inside: Connection
+async def test_tables_without_transactions_matter_where_they_are_named(
+    apply: Apply, inside: Connection, mariadb_server: MariaDbServer
 ) -> None:
-    tricks = "SET @leak = 1, SESSION sql_mode = '', foreign_key_checks = 0; CREATE TEMPORARY TABLE left_over (a int)"
-    look = "CREATE TABLE seen AS SELECT @leak AS leak, @@sql_mode AS mode, @@foreign_key_checks AS checks"
-    async with engine.session(target) as session:
-        assert (await session.apply(change(tricks), Recorder())).state == "applied"
-        assert (await session.apply(change(look, "2"), Recorder())).state == "applied"
-        assert sorted(await session.read_ledger("shop")) == ["1", "2"]
-        assert await session.read_ledger("other") == {}
-    [(leak, mode, checks)] = await inside.fetch("SELECT leak, mode, checks FROM seen")
-    assert leak is None and "STRICT_TRANS_TABLES" in mode and checks == 1
-
-
-async def test_recording_writes_the_row_and_runs_nothing(engine: Engine, target: Target, inside: Connection) -> None:
-    request = change("CREATE TABLE t (a int)")
-    async with engine.session(target) as session:
-        assert await session.proof("shop", "1", request.change_digest) == "not_applied"
-        row = await session.record(request)
-        again = await session.record(replace(request, run_id="run-2"))
-        assert row == again and row.statement_count == 1
-        assert await session.proof("shop", "1", request.change_digest) == "applied"
-        assert await session.proof("shop", "1", "sha256:other") == "conflict"
-        assert (await session.apply(request, Recorder())).state == "already_applied"
-    assert await tables(inside) == set()
+    """Another database's table of the same name is another table."""
+    await inside.run("CREATE TABLE t (a int)")
+    other = await mariadb_server.create_database()
+    try:
+        await mariadb_server.execute("CREATE TABLE t (a int) ENGINE = MyISAM", other)
+        assert (await apply("INSERT INTO t VALUES (1); INSERT INTO t VALUES (nope)")).state == "failed"
+        assert (await apply("INSERT INTO t VALUES (1); INSERT INTO t VALUES (2)")).state == "applied"
+        there = f"INSERT INTO {other}.t VALUES (1); INSERT INTO t VALUES (nope)"
+        assert (await apply(there, version="2")).state == "unknown"
+    finally:
+        await mariadb_server.drop_database(other)
+    assert await count(inside) == 2
 
 
 @pytest.mark.parametrize(
@@ -297,47 +214,3 @@ async def test_what_slips_through_is_noticed_before_the_next_statement(
     assert result.state == "failed" and result.failure is not None
     assert result.failure.code in ("session_tampering", "lock_lost")
     assert await tables(inside) == set()
-
-
-@pytest.mark.parametrize(
-    ("query", "code"),
-    [
-        ("SELECT a FROM t WHERE a > 3", None),
-        ("SELECT count(*) = 2 FROM t", None),
-        ("WITH few AS (SELECT * FROM t) SELECT count(*) < 10 FROM few;", None),
-        ("SELECT a FROM t", "verify_failed"),
-        ("SELECT false", "verify_failed"),
-        ("SELECT NULL", "verify_failed"),
-        ("SELECT true, true", "verify_failed"),
-        ("SELECT nope FROM t", "1054"),
-        ("DELETE FROM t", "verify_not_a_query"),
-        ("SELECT true; SELECT true", "verify_not_a_query"),
-        ("SELECT 'open", "unclosed_quote"),
-    ],
-)
-async def test_checks_decide_whether_the_last_transaction_stays(
-    query: str, code: str | None, apply: Apply, inside: Connection, mariadb_database: str
-) -> None:
-    await inside.run("CREATE TABLE t (a int)")
-    result = await apply("INSERT INTO t VALUES (1), (2)", verify=["SELECT true", query])
-    assert result.state == ("failed" if code else "applied"), result.failure
-    assert code is None or (result.failure and (result.failure.kind, result.failure.code) == ("check", code))
-    assert await count(inside) == (0 if code else 2)
-
-
-@pytest.mark.parametrize("call", [1, 2])
-async def test_a_lost_lease_rolls_back_and_says_nothing(
-    call: int, apply: Apply, inside: Connection, mariadb_database: str
-) -> None:
-    await inside.run("CREATE TABLE t (a int)")
-    with pytest.raises(LeaseLost):
-        await apply("INSERT INTO t VALUES (1)", Recorder(lose_lease_at=call))
-    assert await count(inside) == 0
-    assert (await apply("INSERT INTO t VALUES (1)")).state == "applied"
-
-
-async def test_statements_that_send_rows_send_them_to_nobody(apply: Apply) -> None:
-    port = Recorder()
-    result = await apply("SELECT seq FROM seq_1_to_50000; SHOW TABLES; EXPLAIN SELECT 1; DO 1", port)
-    assert result.state == "applied", result.failure
-    assert next(rows for _, _, rows in port.steps) == 50000

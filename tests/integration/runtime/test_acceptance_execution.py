@@ -7,8 +7,11 @@ import socket
 
 from penstock.engines.registry import engine_for
 from penstock.runtime.port import TaskPort
+from penstock.runtime.releases import ReleaseReader
+from penstock.runtime.standings import Standings
 from penstock.runtime.supervisor import RunnerSettings
 from penstock.runtime.work.database_change import DatabaseChange
+from penstock.services.attempts import Attempts
 from tests.builders import PROJECT, Json, Target, World
 from tests.hand import WORDS, Hand
 from tests.waiting import eventually
@@ -87,8 +90,8 @@ async def test_40_a_runner_that_was_lost_after_it_committed(calm: World) -> None
     (claimed,) = await lost.claim()
     await lost.start(claimed)
     far = asyncio.get_running_loop().time() + 60
-    port = TaskPort(calm.database, claimed, lease_until=far, margin=1.0, deadline=far)
-    work = DatabaseChange(calm.database, calm.services.targets, engine_for, calm.site.deployment)
+    port = TaskPort(Standings(Attempts(calm.database)), claimed, lease_until=far, margin=1.0, deadline=far)
+    work = DatabaseChange(ReleaseReader(calm.database), calm.services.targets, engine_for, calm.site.deployment)
     assert (await work.run(claimed, port)).to == "succeeded"  # and nobody is told
     await lost.let_go(claimed)
     await calm.start(QUICK)
@@ -302,8 +305,8 @@ async def test_canceled_while_its_runner_was_lost(calm: World) -> None:
     await lost.take()
     far = asyncio.get_running_loop().time() + 60
     done = lost.held[f"pg-dev/{applied.name}"]
-    work = DatabaseChange(calm.database, calm.services.targets, engine_for, calm.site.deployment)
-    await work.run(done, TaskPort(calm.database, done, lease_until=far, margin=1.0, deadline=far))
+    work = DatabaseChange(ReleaseReader(calm.database), calm.services.targets, engine_for, calm.site.deployment)
+    await work.run(done, TaskPort(Standings(Attempts(calm.database)), done, lease_until=far, margin=1.0, deadline=far))
     await calm.ana.ok("POST", f"/issues/{issue['id']}/cancel")
     for claimed in lost.held.values():
         await lost.let_go(claimed)
@@ -313,6 +316,31 @@ async def test_canceled_while_its_runner_was_lost(calm: World) -> None:
     await calm.until_task(by_name[f"pg-dev/{not_applied.name}"], "canceled")
     assert (await effects(applied), await effects(not_applied)) == (1, 0)
     assert (await calm.issue(issue))["status"] == "canceled"
+
+
+async def test_nobody_says_how_a_lost_attempt_ended_before_the_proof_is_read(calm: World) -> None:
+    dev = await calm.target("dev")
+    issue = await calm.file(COUNTED, dev)
+    lost = await Hand(calm.database).register()
+    await lost.take()
+    (claimed,) = lost.held.values()
+    await lost.let_go(claimed)
+    await lost.reap()
+    (task,) = await calm.tasks(issue)
+    assert task["status"] == "ready"
+    seen = await calm.rita.ok("GET", f"/tasks/{task['id']}")
+    assert not {"cancel", "skip"} & set(seen["actions"]), "nothing is offered that would be refused"
+    for verb, body in (("cancel", {}), ("skip", {"reason": "Not needed."})):
+        refused = await calm.rita.refused("POST", f"/tasks/{task['id']}/{verb}", **body)
+        assert refused[:2] == (409, "unknown_outcome")
+    (again,) = await lost.claim()
+    await lost.start(again)
+    assert "cancel" in (await calm.rita.ok("GET", f"/tasks/{task['id']}"))["actions"]
+    assert await lost.finish(again, "failed")  # it had not been applied
+    assert "skip" in (await calm.rita.ok("GET", f"/tasks/{task['id']}"))["actions"]
+    await calm.rita.ok("POST", f"/tasks/{task['id']}/retry")
+    await calm.rita.ok("POST", f"/tasks/{task['id']}/cancel")
+    assert await calm.statuses(issue) == ["canceled"]
 
 
 async def test_an_instance_that_is_away_is_waited_for(world: World) -> None:

@@ -89,6 +89,15 @@ async def test_05_a_stage_may_need_one_that_is_declared_later(calm: World) -> No
     await board.starts("first")
 
 
+async def test_05_fifty_times_whatever_ends_first(calm: World) -> None:
+    pairs = {f"late{n}": {"needs": [f"early{n}"]} for n in range(50)}
+    board = await Board.of(calm, {**pairs, **{f"early{n}": {} for n in range(50)}})
+    await board.starts(*(f"early{n}" for n in range(50)))
+    for n in range(49, -1, -7):
+        await board.hand.end({f"early{n}": "succeeded"})
+        await board.starts(f"late{n}")
+
+
 @pytest.mark.parametrize(
     ("stages", "names"),
     [
@@ -109,6 +118,16 @@ async def test_06_07_22_what_cannot_be(calm: World, stages: dict[str, Json], nam
     assert await calm.sql("SELECT count(*) FROM issue") == await calm.sql("SELECT count(*) FROM pipeline") == [(0,)]
 
 
+async def test_07_a_stage_has_a_name_of_its_own_and_a_task(calm: World) -> None:
+    dev = await calm.target("dev")
+    one = stage("one", "dev", task(dev))
+    for wrong, code in (([one, one], "duplicate_stage"), ([one, stage("two", "dev")], "empty_stage")):
+        body = {"project": "shop", "title": "Wrong", "statement": SQL, "pipeline": {"stages": wrong}}
+        status, _, problem = await calm.ana.refused("POST", "/issues", **body)
+        assert (status, [e["code"] for e in problem["errors"]]) == (422, [code])
+    assert await calm.sql("SELECT count(*) FROM pipeline") == [(0,)]
+
+
 async def test_08_tasks_alone_run_in_order(calm: World) -> None:
     one, two = await calm.target("dev"), await calm.target("dev")
     body = {"project": "shop", "title": "Tasks", "statement": SQL}
@@ -119,8 +138,16 @@ async def test_08_tasks_alone_run_in_order(calm: World) -> None:
     await board.starts("one")
     await board.ends(one="succeeded")
     await board.starts("two")
-    both = await calm.ana.refused("POST", "/issues", **body, pipeline={"tasks": tasks, "stages": []})
-    assert both[0] == 422
+
+
+async def test_09_stages_and_tasks_exclude_each_other(calm: World) -> None:
+    dev = await calm.target("dev")
+    body = {"project": "shop", "title": "Both", "statement": SQL}
+    both = {"tasks": [task(dev)], "stages": [stage("s", "dev", task(dev))]}
+    for pipeline in (both, {"order": "parallel"}):
+        status, code, _ = await calm.ana.refused("POST", "/issues", **body, pipeline=pipeline)
+        assert (status, code) == (422, "stages_or_tasks")
+    assert await calm.sql("SELECT count(*) FROM pipeline") == [(0,)]
 
 
 async def test_10_sequential_order_and_a_stage_that_needs_nothing(calm: World) -> None:
@@ -211,33 +238,6 @@ async def test_17_one_database_is_never_worked_on_twice_at_a_time(calm: World) -
         assert {b["code"] for t in ready for b in t["blockers"]} <= {"database_busy"}
         assert await board.hand.finish(board.hand.held.pop(f"t{n}"), "succeeded")
     assert await board.result() == "succeeded"
-
-
-async def test_18_phases_with_needs(calm: World) -> None:
-    """The sample of the phase design: C fails."""
-    board = await Board.of(
-        calm,
-        {
-            "a": {},
-            "b": {},
-            "c": {},
-            "d": {"phase": 1, "needs": ["c"]},
-            "e": {"phase": 1, "needs": ["c"]},
-            "f": {"phase": 1, "needs": ["a"]},
-            "g": {"phase": 2, "needs": ["d"]},
-            "h": {"phase": 2},
-            "i": {"phase": 3, "needs": ["e", "g"]},
-        },
-    )
-    await board.starts("a", "b", "c")
-    await board.ends(a="succeeded", b="succeeded", c="failed")
-    await board.starts("f")
-    await board.ends(f="succeeded")
-    await board.starts("h")
-    await board.ends(h="succeeded")
-    skipped = dict.fromkeys(("d", "e", "g", "i"), "upstream_failed")
-    await board.shows(f="succeeded", h="succeeded", **skipped)
-    assert await board.result() == "failed"
 
 
 async def test_19_a_phase_does_not_inherit_results(calm: World) -> None:

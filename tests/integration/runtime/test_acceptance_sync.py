@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import pytest
+
 from tests.builders import Json, World
+from tests.mariadb_server import MariaDbServer
+from tests.own_servers import own_mariadb as own_mariadb
+from tests.own_servers import own_postgres as own_postgres
+from tests.postgres_server import PostgresServer
 from tests.waiting import eventually
 
 
@@ -23,32 +31,58 @@ async def database(world: World, name: str, instance: str = "pg-dev") -> Json:
     return found
 
 
-async def test_30_a_pipeline_without_an_issue_records_what_is_there(world: World) -> None:
-    dev = await world.target("dev")
-    await dev.execute(
-        "CREATE TABLE thing (id bigint PRIMARY KEY, name text NOT NULL); CREATE VIEW v AS SELECT 1 AS one"
-    )
-    gone = await world.site.server.create_database()
+@dataclass(frozen=True)
+class Place:
+    """A server of our own, which has no databases but those of the test, as an instance."""
+
+    engine: str
+    server: MariaDbServer | PostgresServer
+
+    @property
+    def instance(self) -> Json:
+        """The body that files it."""
+        where = {"host": self.server.host, "port": self.server.port, "username": self.server.user}
+        return {"slug": f"own-{self.engine}", "engine": self.engine, "environment": "dev", "tls": "require", **where}
+
+
+@pytest.fixture(params=["postgres", "mariadb"])
+def place(request: pytest.FixtureRequest) -> Place:
+    """A server of each kind in turn."""
+    return Place(request.param, request.getfixturevalue(f"own_{request.param}").server)
+
+
+async def test_30_a_pipeline_without_an_issue_records_what_is_there(world: World, place: Place) -> None:
+    server, slug = place.server, place.instance["slug"]
+    added = await world.ada.ok("POST", "/instances", **place.instance)
+    assert (added["support"], added["server_version"]) == ("supported", None)
+    name, gone = await server.create_database(), await server.create_database()
+    await server.execute("CREATE TABLE thing (id bigint PRIMARY KEY, name varchar(20) NOT NULL)", name)
+    await server.execute("CREATE VIEW v AS SELECT 1 AS one", name)
     try:
-        pipeline = await sync(world, "pg-dev")
+        pipeline = await sync(world, slug)
         assert (pipeline["issue"], pipeline["project"], pipeline["status"]) == (None, None, "done")
         assert [(s["name"], s["status"], s["blockers"]) for s in pipeline["stages"]] == [("dev", "succeeded", [])]
-        known = await database(world, dev.name)
-        assert (known["project"], known["tables"], known["vanished_at"]) == ("shop", 1, None)
-        assert (await database(world, gone))["vanished_at"] is None
+        known = await database(world, name, slug)
+        assert (known["project"], known["tables"], known["vanished_at"]) == (None, 1, None)
+        assert (await database(world, gone, slug))["vanished_at"] is None
+        await server.drop_database(gone)
+        schema = await world.dora.ok("GET", f"/databases/{known['id']}/schema")
+        tables = {r["name"]: r for s in schema["schemas"] for r in s["relations"]}
+        assert [c["name"] for c in tables["thing"]["columns"]] == ["id", "name"]
+        assert "v" in tables
+        assert [s["name"] for s in schema["schemas"]] == [{"postgres": "public"}.get(place.engine, name)]
+        await server.execute("ALTER TABLE thing ADD COLUMN price numeric(9, 2)", name)
+        await sync(world, slug)
+        assert (await database(world, gone, slug))["vanished_at"] is not None
+        again = await world.dora.ok("GET", f"/databases/{known['id']}/schema")
+        assert again["fingerprint"] != schema["fingerprint"]
+        instance = await world.dora.ok("GET", f"/instances/{slug}")
+        assert instance["server_version"] and instance["last_synced_at"] and instance["last_sync_error"] is None
+        types = [r[0] for r in await world.sql("SELECT type FROM event WHERE type = 'SYNC_COMPLETE'")]
+        assert len(types) == 2
     finally:
-        await world.site.server.drop_database(gone)
-    schema = await world.dora.ok("GET", f"/databases/{known['id']}/schema")
-    tables = {r["name"]: r for s in schema["schemas"] if s["name"] == "public" for r in s["relations"]}
-    assert [c["name"] for c in tables["thing"]["columns"]] == ["id", "name"]
-    assert "v" in tables
-    await dev.execute("ALTER TABLE thing ADD COLUMN price numeric")
-    await sync(world, "pg-dev")
-    assert (await database(world, gone))["vanished_at"] is not None
-    again = await world.dora.ok("GET", f"/databases/{known['id']}/schema")
-    assert again["fingerprint"] != schema["fingerprint"]
-    types = [r[0] for r in await world.sql("SELECT type FROM event WHERE type = 'SYNC_COMPLETE'")]
-    assert len(types) == 2
+        await server.drop_database(name)
+        await server.drop_database(gone)
 
 
 async def test_a_sync_that_is_under_way_is_not_filed_twice(calm: World) -> None:

@@ -6,7 +6,7 @@ import json
 
 from tests.builders import World
 
-CONCURRENT = "CREATE TABLE t (id int);\nCREATE INDEX CONCURRENTLY t_id ON t (id);"
+CONCURRENT = "CREATE TABLE t (id int);\nCREATE INDEX CONCURRENTLY ON t (id);"
 
 
 async def test_an_error_found_by_review_keeps_a_stage_closed_until_the_change_is_edited(world: World) -> None:
@@ -14,12 +14,14 @@ async def test_an_error_found_by_review_keeps_a_stage_closed_until_the_change_is
     issue = await world.file(CONCURRENT, dev)
     shown = (await world.stages(issue))["dev"]
     assert [(b["gate"], b["code"]) for b in shown["blockers"]] == [("review", "findings")]
-    [finding] = await world.ana.ok("GET", f"/issues/{issue['id']}/findings")
-    assert (finding["rule"], finding["severity"], finding["line"]) == ("non-transactional", "error", 2)
+    findings = await world.ana.ok("GET", f"/issues/{issue['id']}/findings")
+    [finding] = [f for f in findings if f["severity"] == "error"]
+    assert (finding["rule"], finding["line"]) == ("unnamed-index", 2)
+    assert {f["rule"] for f in findings} == {"unnamed-index", "several-steps", "non-transactional"}
     assert finding["change"]
     release = await world.ana.ok("GET", f"/releases/{issue['release']}")
     steps = release["changes"][0]["steps"]
-    assert [(s["transactional"], s["statements"]) for s in steps] == [(True, [0]), (False, [1])]
+    assert [(s["transactional"], s["statements"], s["line"]) for s in steps] == [(True, [0], 1), (False, [1], 2)]
     statement = CONCURRENT.replace(" CONCURRENTLY", "")
     await world.ana.ok("PUT", f"/issues/{issue['id']}/release", statement=statement)
     await world.until(issue, "succeeded")
@@ -44,7 +46,7 @@ async def test_review_without_an_issue(calm: World) -> None:
         ("destructive", "warning"),
     ]
     rules = await calm.ana.ok("GET", "/review-rules")
-    assert {"transaction-nesting", "destructive"} <= {r["id"] for r in rules}
+    assert {"transaction-nesting", "destructive", "nul-byte", "out-of-order"} <= {r["id"] for r in rules}
 
 
 async def test_an_approval_is_of_the_place_too(calm: World) -> None:

@@ -18,7 +18,7 @@ from penstock.services.secrets import Keyring
 from penstock.services.sync_pipelines import file_sync_pipeline
 from penstock.store import accounts, outbox
 from penstock.store.database import Database
-from penstock.web.app import create_app
+from tests.one_app import application, quick_passwords
 
 API = "/api/v1"
 PASSWORD = "correct horse battery"
@@ -96,13 +96,15 @@ async def world(metadata_url: str) -> AsyncIterator[World]:
     """The application, running, with one administrator who is signed in."""
     database, stopping = Database(metadata_url), asyncio.Event()
     keyring = Keyring([b"k" * 32])
-    services = Services.build(database, keyring, engine_for=engine_for, file_sync=file_sync_pipeline)
+    services = Services.build(
+        database, keyring, engine_for=engine_for, file_sync=file_sync_pipeline, passwords=quick_passwords()
+    )
     await services.accounts.create_first_admin(ADMIN, "Ada", PASSWORD)
-    app = create_app(services, stopping=stopping)
     try:
-        async with running(app), Client(app) as admin:
-            await admin.sign_in(ADMIN)
-            yield World(app, services, database, admin, stopping)
+        with application(services, stopping) as app:
+            async with running(app), Client(app) as admin:
+                await admin.sign_in(ADMIN)
+                yield World(app, services, database, admin, stopping)
     finally:
         await database.close()
 
@@ -132,7 +134,7 @@ async def running(app: Litestar) -> AsyncIterator[None]:
 
 async def stamp(database: Database) -> None:
     """Do the sequencer's work: give every event that is committed its position."""
-    while await database.run(outbox.stamp):
+    while (stamped := await database.run_straight(outbox.TAKE_TURN, outbox.stamp)) and stamped.events:
         pass
 
 

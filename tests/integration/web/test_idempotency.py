@@ -13,6 +13,10 @@ from penstock.store.tables.records import idempotency
 from tests.integration.web.conftest import API, World
 
 KEY = {"Idempotency-Key": "5f2c-1"}
+_REFUSAL = (
+    "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'disk full'; END$$",
+    "CREATE TRIGGER refuse BEFORE UPDATE ON idempotency FOR EACH ROW EXECUTE FUNCTION refuse()",
+)
 SHOP = {"slug": "shop", "name": "Shop"}
 
 
@@ -63,6 +67,16 @@ async def test_a_key_that_nobody_finished_can_be_taken_over_later(world: World) 
     assert (answer.status_code, answer.json()["code"]) == (409, "conflict")  # done anew, and the slug is taken
 
 
+async def test_an_answer_that_cannot_be_kept_is_given_all_the_same(world: World) -> None:
+    """What is done is done: who is told that it was not would do it again."""
+    for statement in _REFUSAL:
+        await world.database.run(lambda conn, text=statement: conn.execute(sa.text(text)))  # type: ignore[misc]
+    try:
+        assert (await world.admin.post(f"{API}/projects", json=SHOP, headers=KEY)).status_code == 201
+    finally:
+        await world.database.run(lambda conn: conn.execute(sa.text("DROP FUNCTION refuse CASCADE")))
+
+
 async def test_kept_answers_show_no_secrets_to_who_reads_the_table(world: World) -> None:
     made = await world.admin.post(f"{API}/auth/tokens", json={"name": "ci"}, headers=KEY)
     again = await world.admin.post(f"{API}/auth/tokens", json={"name": "ci"}, headers=KEY)
@@ -81,7 +95,7 @@ async def test_keys_are_short_and_visible(world: World) -> None:
 
 async def test_old_keys_are_forgotten(world: World) -> None:
     await world.admin.post(f"{API}/projects", json=SHOP, headers=KEY)
-    assert await world.services.database.run(lambda conn: kept_answers.purge(conn, KEEP)) == 0
+    assert await world.services.database.run(lambda conn: kept_answers.purge(conn, KEEP, 10)) == 0
     old = sa.func.now() - dt.timedelta(days=2)
     await world.database.run(lambda conn: conn.execute(sa.update(idempotency).values(started_at=old)))
-    assert await world.services.database.run(lambda conn: kept_answers.purge(conn, KEEP)) == 1
+    assert await world.services.database.run(lambda conn: kept_answers.purge(conn, KEEP, 10)) == 1

@@ -58,9 +58,35 @@ async def test_an_instance_that_is_fine(world: World, server: dict[str, Any]) ->
     assert [step["name"] for step in report["steps"]] == ["dns", "tcp", "tls", "login", "version", "privileges"]
     assert all(step["ok"] for step in report["steps"])
     assert "createdb" in report["privileges"]
+    assert (report["flavour"], report["support"]) == ("postgresql", "supported")
     shown = (await world.admin.get(f"{INSTANCES}/pg-dev")).json()
     assert shown["server_version"] == report["version"]
     assert (shown["version"], shown["has_password"]) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("engine", "support"), [("postgres", "supported"), ("mariadb", "supported"), ("mysql", "experimental")]
+)
+async def test_an_instance_says_how_far_its_kind_is_supported(engine: str, support: str, world: World) -> None:
+    await world.environment("dev")
+    body = {"slug": "db", "engine": engine, "environment": "dev", "host": "localhost", "port": 1, "username": "u"}
+    added = await world.admin.post(INSTANCES, json=body)
+    changed = await world.admin.patch(f"{INSTANCES}/db", json={"name": "Main"})
+    shown, listed = await world.admin.get(f"{INSTANCES}/db"), await world.admin.get(INSTANCES)
+    found = [added.json(), changed.json(), shown.json(), *listed.json()["items"]]
+    assert [one["support"] for one in found] == [support] * 4
+    report = (await world.admin.post(f"{INSTANCES}/db/test")).json()
+    assert (report["flavour"], report["support"], report["version"]) == (None, None, None)
+
+
+async def test_an_instance_is_reached_through_its_maintenance_database(world: World, server: dict[str, Any]) -> None:
+    await world.instance("pg-dev", **server, options={"maintenance_database": "template1"})
+    assert (await world.admin.post(f"{INSTANCES}/pg-dev/test")).json()["authenticated"]
+    change = {"options": {"maintenance_database": "no_such_database"}}
+    assert (await world.admin.patch(f"{INSTANCES}/pg-dev", json=change)).status_code == 200
+    report = (await world.admin.post(f"{INSTANCES}/pg-dev/test")).json()
+    assert (report["steps"][-1]["name"], report["steps"][-1]["ok"]) == ("login", False)
+    assert "no_such_database" in report["steps"][-1]["detail"]
 
 
 async def test_a_wrong_password_and_a_closed_port(world: World, server: dict[str, Any]) -> None:

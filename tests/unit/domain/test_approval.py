@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from penstock.domain.gates import approval
@@ -13,6 +16,8 @@ STANDARD = TierRules(steps=(Step((OWNER, DBA)),))
 CRITICAL = TierRules(steps=(Step((OWNER,)), Step((DBA,))))
 TWO_DBAS = TierRules(steps=(Step((DBA,), count=2),))
 NAMED = TierRules(steps=(Step((Filler(user="Eve@Example.com"),)),))
+
+PAYMENTS = TierRules(steps=(Step((Filler(group="payments"), OWNER), count=2),))
 
 NOW, OLD = "sha256:now", "sha256:old"
 
@@ -33,6 +38,7 @@ ADMIN = person(7, "ada", workspace="admin")
 EVE = person(8, "eve")
 ROBOT = person(9, "robot", project="owner", kind="service_account")
 GONE = person(10, "gone", project="owner", disabled=True)
+PIA = replace(person(11, "pia"), groups=frozenset({"payments", "oncall"}))
 
 
 def assign(rules: TierRules, *given: tuple[Approver, str] | tuple[Approver, str, str]) -> approval.Approvals:
@@ -76,6 +82,9 @@ def codes(answer: approval.Approvals) -> list[str]:
         pytest.param(TWO_DBAS, [(DORA, "approve")], [["dora"]], ["required"], id="count: one of two"),
         pytest.param(TWO_DBAS, [(DORA, "approve"), (DAN, "approve")], [["dora", "dan"]], [], id="count: two"),
         pytest.param(NAMED, [(EVE, "approve")], [["eve"]], [], id="by e-mail, whatever its case"),
+        pytest.param(PAYMENTS, [(PIA, "approve")], [["pia"]], ["required"], id="by group"),
+        pytest.param(PAYMENTS, [(PIA, "approve"), (EVE, "approve")], [["pia"]], ["required"], id="not in the group"),
+        pytest.param(PAYMENTS, [(PIA, "approve"), (BO, "approve")], [["pia", "bo"]], [], id="group or role"),
         pytest.param(STANDARD, [(BO, "reject")], [[]], ["changes_requested", "required"], id="rejected"),
         pytest.param(
             STANDARD, [(BO, "reject"), (DORA, "approve")], [["dora"]], ["changes_requested"], id="a reject stays"
@@ -138,3 +147,46 @@ def test_the_blocker_says_whom_it_waits_for() -> None:
     assert two.message == "Waits for 2 approvals by DBA."
     changes, _ = approval.blockers(assign(STANDARD, (BO, "reject")))
     assert changes.waiting_for == ("user:bo@example.com", "author")
+
+
+def test_whoever_decides_anew_stands_behind_those_who_did_before() -> None:
+    answer = assign(STANDARD, (BO, "approve"), (BO, "reject"), (DORA, "approve"), (BO, "approve"))
+    assert filled(answer) == [["dora"]]
+
+
+@pytest.mark.parametrize(
+    ("rules", "given", "stands"),
+    [
+        (STANDARD, [(BO, "approve")], ("fresh", None)),
+        (STANDARD, [(BO, "approve", OLD)], ("stale", "It was given on an earlier version of this stage.")),
+        (STANDARD, [(GONE, "approve")], ("void", "gone can no longer sign in.")),
+        (STANDARD, [(EVE, "approve")], ("void", "eve no longer has a role that this stage asks for.")),
+        (PAYMENTS, [(DORA, "approve")], ("void", "dora no longer has a role that this stage asks for.")),
+        (STANDARD, [(OTTO, "approve")], ("void", "otto filed or edited this change.")),
+        (STANDARD, [(BO, "approve"), (BO, "reject")], ("withdrawn", "bo decided anew since.")),
+        (STANDARD, [(BO, "reject")], ("fresh", None)),
+        (STANDARD, [(EVE, "reject")], ("void", "eve no longer has a role that this stage asks for.")),
+        (CRITICAL, [(DORA, "approve")], ("unused", "No step needs it at the moment.")),
+    ],
+)
+def test_what_has_become_of_a_decision(
+    rules: TierRules, given: list[tuple[Any, ...]], stands: tuple[str, str | None]
+) -> None:
+    """The first decision of each list."""
+    decisions = [
+        Decision(n, who, "approve" if word == "approve" else "reject", rest[0] if rest else NOW)
+        for n, (who, word, *rest) in enumerate(given, 1)
+    ]
+    answer = approval.assign(rules, NOW, decisions, author=ANA.id, last_editor=OTTO.id)
+    first = decisions[0]
+    barred = approval.is_barred(rules, first.approver.id, author=ANA.id, last_editor=OTTO.id)
+    found = approval.standing(rules, answer, NOW, first, latest=len(decisions) == 1, barred=barred)
+    assert found == stands
+
+
+def test_who_can_approve_counts_groups() -> None:
+    state = approval.can_approve(PAYMENTS, assign(PAYMENTS), PIA, author=ANA.id, last_editor=OTTO.id)
+    assert state is not None
+    assert PAYMENTS.steps[0].label == "2 × group payments or project owner"
+    [required] = approval.blockers(assign(PAYMENTS))
+    assert required.waiting_for == ("group:payments", "role:project:owner")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import replace
 
 import pytest
@@ -18,7 +19,9 @@ def nobody_decided(rules: TierRules) -> approval.Approvals:
     return approval.assign(rules, "sha256:1", [], author=1, last_editor=1)
 
 
+NOON = dt.datetime(2026, 3, 2, 12, tzinfo=dt.UTC)  # a Monday
 OPEN = evaluate.Facts(
+    now=NOON,
     pipeline_status="open",
     held_reason=None,
     order=Order("open"),

@@ -19,16 +19,16 @@ from penstock.domain.pipeline.status import (
     stage_status,
 )
 
-# Design of the pipeline model, 2.3, and nothing else: row moves to column.
+# Design of the pipeline model, 2.3, and settling of what nobody can know (execution, 4.2): row moves to column.
 MOVES = """
              waiting ready scheduled running canceling succeeded failed canceled skipped
-waiting         .      x       .        .        .         .        .      x        x
-ready           x      .       x        .        .         .        .      x        x
+waiting         .      x       .        .        .         x        .      x        x
+ready           x      .       x        .        .         x        .      x        x
 scheduled       x      x       .        x        x         .        .      .        .
 running         .      x       .        .        x         x        x      .        .
 canceling       .      .       .        .        x         x        x      x        .
 succeeded       .      .       .        .        .         .        .      .        .
-failed          x      .       .        .        .         .        .      .        x
+failed          x      .       .        .        .         x        .      .        x
 canceled        x      .       .        .        .         .        .      .        x
 skipped         x      .       .        .        .         .        .      .        .
 """
@@ -65,6 +65,7 @@ def counts(**given: int) -> Counts:
         (counts(failed=1, waiting=1), "waiting", False, False),
         (counts(succeeded=2), "succeeded", True, True),
         (counts(succeeded=1, passed_over=1), "succeeded", True, True),
+        (counts(absorbed=1, succeeded=1), "succeeded", True, True),
         (counts(passed_over=2), "skipped", True, True),
         (counts(skipped=1, succeeded=1), "skipped", True, False),
         (counts(canceled=1, skipped=1), "canceled", True, False),
@@ -93,6 +94,12 @@ def test_a_stage_derives_from_its_counters(given: Counts, status: str, ended: bo
 )
 def test_what_a_task_counts_as(status: str, skip_reason: str | None, failure_class: str | None, name: str) -> None:
     assert counter(status, skip_reason, failure_class) == name
+
+
+def test_a_failure_that_is_allowed_counts_apart_but_an_error_does_not() -> None:
+    assert counter("failed", None, "failed", allow_failure=True) == "absorbed"
+    assert counter("failed", None, "error", allow_failure=True) == "error"
+    assert counter("succeeded", None, None, allow_failure=True) == "succeeded"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from penstock.sql.classify import Classification, classify
 from penstock.sql.parser import MAX_CHARACTERS, ParseError, nesting, parse
 from penstock.sql.splitter import split
 from penstock.sql.statement import Statement
-from penstock.sql.steps import Step, cut
+from penstock.sql.steps import cut
 
 
 def of(text: str) -> Classification:
@@ -183,4 +183,70 @@ def test_a_parse_error_says_where() -> None:
 )
 def test_steps(text: str, steps: list[tuple[bool, tuple[int, ...]]]) -> None:
     found = cut([classify(statement) for statement in split(text.encode(), "postgres")])
-    assert found == [Step(index, transactional, indices) for index, (transactional, indices) in enumerate(steps)]
+    assert [(s.transactional, s.statements) for s in found] == steps
+    assert [s.index for s in found] == list(range(len(steps)))
+
+
+def test_a_step_sums_up_its_statements() -> None:
+    text = (
+        "CREATE TABLE t (id int);\n"
+        "INSERT INTO t SELECT id FROM u; DELETE FROM t; INSERT INTO t VALUES (1);\n"
+        "VACUUM t; DROP TABLE u; CALL p()"
+    )
+    statements = split(text.encode(), "postgres")
+    first, vacuum, last = cut([classify(statement) for statement in statements], statements)
+    assert first.kinds == ("create_table", "insert", "delete")
+    assert (first.line, first.creates, first.writes, first.reads) == (1, ("t",), ("t",), ("u",))
+    assert first.destructive and not first.opaque
+    assert (vacuum.line, vacuum.kinds, vacuum.transactional) == (3, ("vacuum",), False)
+    assert (last.drops, last.destructive, last.opaque) == (("u",), True, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "reads", "writes", "creates", "drops"),
+    [
+        ("SELECT * FROM a JOIN s.b ON true, (SELECT 1 FROM c) x", ["a", "s.b", "c"], [], [], []),
+        ("WITH x AS (SELECT 1 FROM a) SELECT * FROM x, y", ["a", "y"], [], [], []),
+        ("WITH x AS (DELETE FROM a USING b RETURNING 1) INSERT INTO c SELECT * FROM x", ["b"], ["a", "c"], [], []),
+        ("INSERT INTO a SELECT * FROM b ON CONFLICT DO NOTHING", ["b"], ["a"], [], []),
+        ("UPDATE a SET x = b.x FROM b WHERE EXISTS (SELECT 1 FROM c)", ["b", "c"], ["a"], [], []),
+        ("MERGE INTO a USING b ON true WHEN MATCHED THEN DELETE", ["b"], ["a"], [], []),
+        ("COPY a FROM '/f'", [], ["a"], [], []),
+        ("COPY a TO '/f'", ["a"], [], [], []),
+        ("TRUNCATE a, s.b", [], ["a", "s.b"], [], []),
+        ("CREATE TABLE a (x int REFERENCES b, LIKE c)", ["b", "c"], [], ["a"], []),
+        ("CREATE TABLE a PARTITION OF b DEFAULT", ["b"], [], ["a"], []),
+        ("CREATE TABLE a AS SELECT * FROM b", ["b"], [], ["a"], []),
+        ("SELECT * INTO a FROM b", ["b"], [], ["a"], []),
+        ("CREATE VIEW s.v AS SELECT * FROM a", ["a"], [], ["s.v"], []),
+        ("CREATE FOREIGN TABLE f (x int) SERVER s", [], [], ["f"], []),
+        ("CREATE INDEX i ON a (x)", [], ["a"], ["i"], []),
+        ("CREATE INDEX ON a (x)", [], ["a"], [], []),
+        ("ALTER TABLE a ADD FOREIGN KEY (x) REFERENCES b", ["b"], ["a"], [], []),
+        ("ALTER TABLE a RENAME TO b", [], ["a"], [], []),
+        ("CREATE TRIGGER r BEFORE INSERT ON a EXECUTE FUNCTION f()", [], ["a"], ["r"], []),
+        ("CREATE SCHEMA s", [], [], ["s"], []),
+        ("CREATE SEQUENCE q", [], [], ["q"], []),
+        ("CREATE FUNCTION s.f(a int) RETURNS int RETURN 1", [], [], ["s.f"], []),
+        ("CREATE TYPE s.e AS ENUM ('x')", [], [], ["s.e"], []),
+        ("CREATE TYPE e AS (x int)", [], [], ["e"], []),
+        ("CREATE DOMAIN d AS int", [], [], ["d"], []),
+        ("CREATE EXTENSION citext", [], [], ["citext"], []),
+        ("CREATE DATABASE d", [], [], ["d"], []),
+        ("DROP TABLE a, s.b", [], [], [], ["a", "s.b"]),
+        ("DROP FUNCTION s.f(int), g", [], [], [], ["s.f", "g"]),
+        ("DROP TYPE s.e", [], [], [], ["s.e"]),
+        ("DROP SCHEMA a, b", [], [], [], ["a", "b"]),
+        ("DROP TRIGGER r ON s.a", [], [], [], ["s.a.r"]),
+        ("DROP ROLE a", [], [], [], ["a"]),
+        ("DROP DATABASE d", [], [], [], ["d"]),
+        ('DELETE FROM "Ä""b".`🙂` x', [], [], [], []),
+        ('DELETE FROM "Ä""b"."🙂"', [], ['Ä"b.🙂'], [], []),
+    ],
+)
+def test_what_is_done_to_what(
+    text: str, reads: list[str], writes: list[str], creates: list[str], drops: list[str]
+) -> None:
+    found = of(text)
+    assert (list(found.reads), list(found.writes)) == (reads, writes)
+    assert (list(found.creates), list(found.drops)) == (creates, drops)

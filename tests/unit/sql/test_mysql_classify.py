@@ -128,6 +128,27 @@ def test_session_tampering(text: str) -> None:
         ("ALTER TABLE t DROP a, ADD a int", "never"),
         ("ALTER TABLE t CHANGE a b int, CHANGE b a int", "never"),
         ("ALTER TABLE t EXCHANGE PARTITION p WITH TABLE u", "never"),
+        ("ALTER TABLE t TRUNCATE PARTITION p", "never"),
+        ("ALTER TABLE t IMPORT TABLESPACE", "never"),
+        ("ALTER TABLE t CONVERT PARTITION p TO TABLE u", "never"),
+        ("ALTER TABLE t CONVERT TO CHARACTER SET utf8mb4", "compare"),
+        ("ALTER TABLE t DROP a, ADD b int, ADD KEY (b), COMMENT 'x, y'", "compare"),
+        ("ALTER TABLE t DROP COLUMN a, ADD COLUMN (b int, a int)", "never"),
+        ("ALTER TABLE t CHANGE a a bigint, CHANGE b b bigint", "compare"),
+        ("ALTER TABLE t CHANGE a c int, DROP c", "never"),
+        ("ALTER TABLE t RENAME COLUMN a TO b, RENAME COLUMN b TO a", "never"),
+        ("ALTER TABLE t RENAME COLUMN a TO b", "compare"),
+        ("ALTER TABLE t RENAME KEY a TO b, RENAME KEY b TO a", "never"),
+        ("ALTER TABLE t DROP KEY a, ADD KEY a (b)", "compare"),
+        ("ALTER TABLE t RENAME TO u", "compare"),
+        ("ALTER TABLE t SOMETHING NEW", "never"),
+        ("ALTER SEQUENCE s INCREMENT 2", "compare"),
+        ("ALTER SEQUENCE s RESTART 1", "never"),
+        ("ALTER EVENT e ON SCHEDULE EVERY 1 DAY", "never"),
+        ("CREATE EVENT e ON SCHEDULE AT now() DO SELECT 1", "never"),
+        ("CREATE OR REPLACE EVENT e ON SCHEDULE EVERY 1 DAY DO SELECT 1", "repeat"),
+        ("CREATE FUNCTION f RETURNS string SONAME 'f.so'", "never"),
+        ("KILL CONNECTION_ID()", "repeat"),
         ("DROP TABLE t", "compare"),
         ("DROP TABLE IF EXISTS t", "repeat"),
         ("RENAME TABLE t TO u", "compare"),
@@ -140,6 +161,45 @@ def test_session_tampering(text: str) -> None:
 )
 def test_how_to_go_on_after_it_was_interrupted(text: str, resume: str) -> None:
     assert of(text).resume == resume
+
+
+@pytest.mark.parametrize(
+    ("text", "undecidable"),
+    [
+        ("TRUNCATE t", True),
+        ("DROP TABLE t, u", True),
+        ("DROP TABLE IF EXISTS t, u", False),
+        ("RENAME TABLE a TO b, c TO d", True),
+        ("RENAME TABLE a TO b", False),
+        ("ALTER TABLE t ADD a int", False),
+        ("INSERT INTO t VALUES (1)", False),
+        ("SET @a = 1", False),
+    ],
+)
+def test_what_a_crash_may_leave_undecided_is_labelled(text: str, undecidable: bool) -> None:
+    assert of(text).undecidable is undecidable
+
+
+def test_a_renamed_table_is_looked_for_under_both_names() -> None:
+    assert [str(o) for o in of("ALTER TABLE t ADD a int, RENAME TO s.u").defines] == ["t", "s.u"]
+
+
+@pytest.mark.parametrize(
+    ("text", "refused"),
+    [
+        ("DELETE FROM penstock.ledger", True),
+        ("UPDATE t JOIN `penstock`.journal j SET j.state = 'done'", True),
+        ("DROP DATABASE penstock", True),
+        ("CREATE TRIGGER x BEFORE INSERT ON penstock.ledger FOR EACH ROW SET @a = 1", True),
+        ("CREATE PROCEDURE p() DELETE FROM penstock.ledger", True),
+        ("/*! TRUNCATE penstock.journal */", True),
+        ("GRANT ALL ON penstock.* TO u", True),
+        ("INSERT INTO t SELECT version FROM penstock.ledger", False),
+        ("INSERT INTO penstock VALUES (1)", False),
+    ],
+)
+def test_what_proves_changes_is_not_for_changes(text: str, refused: bool) -> None:
+    assert (of(text).refusal == "ledger_tampering") is refused
 
 
 @pytest.mark.parametrize(
@@ -191,6 +251,67 @@ def test_engines_have_their_dialects() -> None:
     assert classify_for(statement, "mysql").refusal is None
     assert classify_for(statement, "mariadb").refusal == "transaction_control"
     assert classify_for(Statement(0, 0, 5, 1, 1, "BEGIN"), "postgres").refusal == "transaction_control"
+
+
+@pytest.mark.parametrize(
+    ("text", "reads", "writes"),
+    [
+        ("INSERT INTO t SELECT * FROM u", ["u"], ["t"]),
+        ("INSERT IGNORE t (a, b) VALUES (1, 2)", [], ["t"]),
+        ("INSERT INTO d.t VALUES (1) ON DUPLICATE KEY UPDATE a = 1, b = 2", [], ["d.t"]),
+        ("INSERT INTO t WITH q AS (SELECT 1 FROM z) SELECT * FROM q", ["z"], ["t"]),
+        ("REPLACE INTO t SET a = (SELECT max(x) FROM y)", ["y"], ["t"]),
+        ("UPDATE t JOIN u ON t.a = u.a, w SET t.a = 1 WHERE b IN (SELECT c FROM z)", ["z"], ["t", "u", "w"]),
+        ("DELETE a, b FROM t a JOIN u b USING (x), w", [], ["t", "u", "w"]),
+        ("DELETE FROM t USING t, u WHERE x", [], ["t", "u"]),
+        ("SELECT EXTRACT(DAY FROM x) FROM t, (SELECT * FROM u) v, w USE INDEX (i, j) WHERE f(a, b)", list("tuw"), []),
+        (
+            "WITH x AS (SELECT 1 FROM u), y (a) AS (SELECT 1) DELETE FROM t WHERE a IN (SELECT a FROM x, y)",
+            ["u"],
+            ["t"],
+        ),
+        ("LOAD DATA INFILE 'x' INTO TABLE t (a, b)", [], ["t"]),
+        ("SELECT * FROM (a, b) JOIN c ON (a.x = c.x), d", list("abcd"), []),
+        ("SELECT a INTO OUTFILE 'x' FROM t FOR UPDATE", ["t"], []),
+        ("SELECT REPLACE(a, 'x', 'y') FROM dual", [], []),
+        ("SELECT * FROM JSON_TABLE(x, '$') j, t", ["t"], []),
+        ("UPDATE IGNORE `a``b`.`c d` SET x = 1", [], ["a`b.c d"]),
+        ("SELECT 1 FROM a WHERE EXISTS (SELECT 1 FROM b WHERE b.from = 1)", ["a", "b"], []),
+    ],
+)
+def test_what_is_read_and_written(text: str, reads: list[str], writes: list[str]) -> None:
+    found = of(text)
+    assert (list(found.reads), list(found.writes)) == (reads, writes)
+
+
+@pytest.mark.parametrize(
+    ("text", "reads", "writes", "creates", "drops"),
+    [
+        ("CREATE TABLE t (a int, FOREIGN KEY (a) REFERENCES d.u (b))", ["d.u"], [], ["t"], []),
+        ("CREATE TABLE t LIKE u", ["u"], [], ["t"], []),
+        ("CREATE TABLE t AS SELECT * FROM u JOIN v", ["u", "v"], [], ["t"], []),
+        ("CREATE TEMPORARY TABLE t SELECT * FROM u", ["u"], [], ["t"], []),
+        ("CREATE OR REPLACE VIEW v AS SELECT * FROM t", ["t"], [], ["v"], []),
+        ("CREATE UNIQUE INDEX i ON t (a)", [], ["t"], ["i"], []),
+        ("DROP INDEX i ON t", [], ["t"], [], ["i"]),
+        ("ALTER TABLE t ADD FOREIGN KEY (a) REFERENCES u (b)", ["u"], ["t"], [], []),
+        ("RENAME TABLE a TO b, c TO d", [], ["a", "c"], ["b", "d"], []),
+        ("TRUNCATE t", [], ["t"], [], []),
+        ("DROP TABLE IF EXISTS t, d.u", [], [], [], ["t", "d.u"]),
+        ("DROP DATABASE IF EXISTS d", [], [], [], ["d"]),
+        ("CREATE DATABASE IF NOT EXISTS `d`", [], [], ["d"], []),
+        ("CREATE USER 'u'@'%'", [], [], ["u"], []),
+        ("CREATE TRIGGER r BEFORE INSERT ON t FOR EACH ROW SET NEW.a = 1", [], ["t"], ["r"], []),
+        ("CREATE PROCEDURE p() SELECT * FROM t", [], [], ["p"], []),
+        ("/*!50000 DROP TABLE t */", [], [], [], ["t"]),
+    ],
+)
+def test_what_a_definition_does_to_what(
+    text: str, reads: list[str], writes: list[str], creates: list[str], drops: list[str]
+) -> None:
+    found = of(text)
+    assert (list(found.reads), list(found.writes)) == (reads, writes)
+    assert (list(found.creates), list(found.drops)) == (creates, drops)
 
 
 WORDS = st.sampled_from(

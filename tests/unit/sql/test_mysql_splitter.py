@@ -48,6 +48,11 @@ def texts(data: str | bytes, engine: str = "mariadb") -> list[str]:
         pytest.param(f"DELIMITER //\n{BODY}//\nDELIMITER ;\nx;y", [BODY, "x", "y"], id="DELIMITER"),
         pytest.param(f"delimiter $$ -- c\n{BODY}$$\ndelimiter ; # c\r\nx", [BODY, "x"], id="a comment behind it"),
         pytest.param(f"DELIMITER ;;\n{BODY};;\nx;;", [BODY, "x"], id="two semicolons"),
+        pytest.param(f"DELIMITER //\nDROP TRIGGER r;\n{BODY};\n//", ["DROP TRIGGER r", BODY + ";"], id="two before it"),
+        pytest.param("DELIMITER //\nSELECT 1; SELECT 2//", ["SELECT 1", "SELECT 2"], id="two queries before it"),
+        pytest.param("DELIMITER //\nSET STATEMENT a=1 FOR x; y//", ["SET STATEMENT a=1 FOR x; y"], id="FOR"),
+        pytest.param("DELIMITER //\nCREATE VIEW v AS SELECT 1; y//", ["CREATE VIEW v AS SELECT 1", "y"], id="view"),
+        pytest.param("DELIMITER //\nCREATE EVENT e DO SELECT 1; y//", ["CREATE EVENT e DO SELECT 1; y"], id="an event"),
         pytest.param("DELIMITER '||'\nSELECT ';'||x", ["SELECT ';'", "x"], id="a quoted delimiter"),
         pytest.param("DELIMITER go\nSELECT 1\ngo\nx", ["SELECT 1", "x"], id="a word"),
         pytest.param("DELIMITER $\nSELECT '$' /* $ */, a$ b", ["SELECT '$' /* $ */, a", "b"], id="not in quotes"),
@@ -81,12 +86,14 @@ def test_to_mysql_the_comments_of_mariadb_are_comments() -> None:
 )
 def test_modes_of_a_session(dialect: Dialect, data: str, expected: list[str]) -> None:
     raw = data.encode()
-    assert [s.text for s in mysql.split(raw, Positions(raw), dialect)] == expected
+    assert [s.text for s in mysql.statements(raw, Positions(raw), dialect)] == expected
 
 
 @pytest.mark.parametrize(
     ("data", "code", "line", "column"),
     [
+        pytest.param(b"".join(b"DELIMITER d%d\n" % n for n in range(40)), "bad_delimiter", 33, 1, id="too many"),
+        pytest.param(b"ALTER EVENT e DO BEGIN SELECT 1; END", "unclosed_compound", 1, 1, id="an event's new body"),
         pytest.param(b"SELECT 1;\0DROP TABLE t", "nul_byte", 1, 10, id="NUL"),
         pytest.param(b"SELECT 1;\n\xff", "invalid_utf8", 2, 1, id="not UTF-8"),
         pytest.param("SELECT 1;\n 'ä".encode(), "unclosed_quote", 2, 2, id="string"),

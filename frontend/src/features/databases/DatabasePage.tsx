@@ -16,6 +16,7 @@ import { SkeletonRows } from "@/shared/ui/SkeletonRows";
 import { TimeAgo } from "@/shared/ui/TimeAgo";
 import { AssignPanel } from "./AssignPanel";
 import classes from "./Databases.module.css";
+import { ReleasesPanel } from "./ReleasesPanel";
 import { SchemaTree } from "./SchemaTree";
 
 const route = getRouteApi("/_app/databases/$databaseId");
@@ -102,7 +103,10 @@ function Content({ database }: { database: DatabaseOut }) {
         >
           <Schema database={database} />
         </Panel>
-        <AssignPanel key={database.version} database={database} />
+        <div className={classes.side}>
+          <ReleasesPanel database={database} />
+          <AssignPanel key={database.version} database={database} />
+        </div>
       </div>
     </Page>
   );

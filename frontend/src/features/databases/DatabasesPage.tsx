@@ -2,7 +2,7 @@ import { Button, Select, TextInput } from "@mantine/core";
 import { useDebouncedCallback } from "@mantine/hooks";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
-import { Database, Search } from "lucide-react";
+import { Boxes, Database, Search } from "lucide-react";
 import { useEffect, useState } from "react";
 import { databasesQuery, environmentsQuery, instancesQuery, projectsQuery } from "@/api/queries";
 import type { DatabaseOut } from "@/api/types";
@@ -109,6 +109,21 @@ export function DatabasesPage() {
     <Page
       title="Databases"
       lead="Found by schema sync. A database takes part in changes once it belongs to a project."
+      actions={
+        <Button
+          variant="default"
+          leftSection={<Boxes size={14} aria-hidden />}
+          renderRoot={(props) => (
+            <Link
+              {...props}
+              to="/databases/groups"
+              search={search.project ? { project: search.project } : {}}
+            />
+          )}
+        >
+          Database groups
+        </Button>
+      }
     >
       <div className={classes.filters}>
         <TextInput

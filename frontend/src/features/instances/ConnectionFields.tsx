@@ -3,8 +3,9 @@ import { useQuery } from "@tanstack/react-query";
 import { environmentsQuery } from "@/api/queries";
 import type { Engine, Tls } from "@/api/types";
 import type { Connection } from "./connection";
-import { slugify } from "./connection";
-import { ENGINES, PORTS, TLS } from "./engines";
+import { slugify, switchEngine } from "./connection";
+import { EXPERIMENTAL } from "./EngineName";
+import { ENGINES, TLS } from "./engines";
 import classes from "./Instances.module.css";
 
 type Props = {
@@ -45,11 +46,14 @@ export function ConnectionFields({ value, onChange, problems, editing = false, h
           <Select
             label="Engine"
             allowDeselect={false}
-            data={Object.entries(ENGINES).map(([engine, label]) => ({ value: engine, label }))}
+            data={Object.entries(ENGINES).map(([engine, label]) => ({
+              value: engine,
+              label: engine === "mysql" ? `${label} (experimental)` : label,
+            }))}
             value={value.engine}
-            onChange={(engine) =>
-              engine && onChange({ engine: engine as Engine, port: PORTS[engine as Engine] })
-            }
+            description={value.engine === "mysql" ? EXPERIMENTAL : undefined}
+            inputWrapperOrder={["label", "input", "description", "error"]}
+            onChange={(engine) => engine && onChange(switchEngine(value, engine as Engine))}
           />
           <Select
             label="Environment"

@@ -20,6 +20,7 @@ import { SkeletonRows } from "@/shared/ui/SkeletonRows";
 import { StatusBadge } from "@/shared/ui/StatusBadge";
 import { issueStatus } from "@/shared/ui/status";
 import { Duration, TimeAgo } from "@/shared/ui/TimeAgo";
+import { EngineName } from "./EngineName";
 import { ENGINES } from "./engines";
 import classes from "./Instances.module.css";
 import { SchedulePanel } from "./SchedulePanel";
@@ -86,7 +87,7 @@ function Connection({ instance }: { instance: InstanceOut }) {
     <dl className={classes.facts}>
       <dt>Engine</dt>
       <dd>
-        {ENGINES[instance.engine]} {instance.server_version}
+        <EngineName engine={instance.engine} support={instance.support} version={instance.server_version} />
       </dd>
       <dt>Address</dt>
       <dd className="mono">
@@ -119,7 +120,9 @@ function Content({ instance }: { instance: InstanceOut }) {
   return (
     <Page
       title={instance.name}
-      lead={`${ENGINES[instance.engine]} in ${instance.environment} · ${instance.slug}`}
+      lead={`${ENGINES[instance.engine]} in ${instance.environment} · ${instance.slug}${
+        instance.support === "experimental" ? " · experimental" : ""
+      }`}
       actions={
         <>
           <SyncButton instance={instance.slug} />

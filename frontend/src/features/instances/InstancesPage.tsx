@@ -14,7 +14,7 @@ import panel from "@/shared/ui/Panel.module.css";
 import { QueryGate } from "@/shared/ui/QueryGate";
 import { SkeletonRows } from "@/shared/ui/SkeletonRows";
 import { TimeAgo } from "@/shared/ui/TimeAgo";
-import { ENGINES } from "./engines";
+import { EngineName } from "./EngineName";
 import classes from "./Instances.module.css";
 import { SyncState } from "./SyncState";
 
@@ -41,11 +41,7 @@ const columns: Column<InstanceOut>[] = [
     key: "engine",
     header: "Engine",
     from: "sm",
-    cell: (i) => (
-      <>
-        {ENGINES[i.engine]} <span className={classes.sub}>{i.server_version}</span>
-      </>
-    ),
+    cell: (i) => <EngineName engine={i.engine} support={i.support} version={i.server_version} />,
   },
   { key: "environment", header: "Environment", cell: (i) => i.environment },
   { key: "databases", header: "Databases", from: "sm", align: "right", cell: (i) => i.databases },

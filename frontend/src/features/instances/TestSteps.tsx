@@ -21,7 +21,8 @@ export function TestSteps({ test }: { test: InstanceTest }) {
           {good
             ? `Connected${test.version ? ` to ${test.version}` : ""}.`
             : "The connection does not work yet."}
-        </strong>
+        </strong>{" "}
+        {test.support === "experimental" && <span className={classes.experimental}>experimental</span>}
       </p>
       <ol className={classes.steps}>
         {test.steps.map((s) => (

@@ -5,6 +5,7 @@ import {
   fromInstance,
   needsPassword,
   slugify,
+  switchEngine,
   toNew,
   toPatch,
 } from "./connection";
@@ -13,6 +14,7 @@ const instance: InstanceOut = {
   slug: "pg-prod",
   name: "Shop",
   engine: "postgres",
+  support: "supported",
   environment: "prod",
   host: "db.example",
   port: 5432,
@@ -35,6 +37,14 @@ test.each([
   ["", ""],
 ])("%j becomes the slug %j", (text, slug) => {
   expect(slugify(text)).toBe(slug);
+});
+
+test.each([
+  ["mariadb", 5432, { engine: "mariadb", port: 3306 }],
+  ["mysql", "5432", { engine: "mysql", port: 3306 }],
+  ["mariadb", 6432, { engine: "mariadb" }],
+] as const)("switching to %s with port %s", (engine, port, changed) => {
+  expect(switchEngine({ ...blank(), port }, engine)).toEqual(changed);
 });
 
 test("what is missing", () => {

@@ -43,6 +43,12 @@ export const fromInstance = (i: InstanceOut): Connection => ({
   limit: i.options.max_running_tasks ?? 4,
 });
 
+/** The other engine's default port, unless somebody typed one of their own. */
+export const switchEngine = (c: Connection, engine: Engine): Partial<Connection> => ({
+  engine,
+  ...(Number(c.port) === PORTS[c.engine] ? { port: PORTS[engine] } : {}),
+});
+
 /** `Shop Production` → `shop-production`. */
 export const slugify = (text: string) =>
   text

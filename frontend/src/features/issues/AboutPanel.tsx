@@ -39,6 +39,27 @@ export function AboutPanel({ issue }: { issue: IssueOut }) {
             </dd>
           </>
         )}
+        {issue.promoted_from !== null && (
+          <>
+            <dt>Promoted</dt>
+            <dd>
+              from{" "}
+              <Link to="/board" search={{ project: issue.project }}>
+                {issue.promoted_from}
+              </Link>
+            </dd>
+          </>
+        )}
+        {issue.reverts !== null && (
+          <>
+            <dt>Takes back</dt>
+            <dd>
+              <Link to="/issues/$issueId" params={{ issueId: String(issue.reverts) }}>
+                #{issue.reverts}
+              </Link>
+            </dd>
+          </>
+        )}
         {labels.length > 0 && (
           <>
             <dt>Labels</dt>

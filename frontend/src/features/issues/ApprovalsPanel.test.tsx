@@ -12,7 +12,10 @@ const step = (some: object) => ({
   count: 1,
   approved_by: [],
   candidates: [],
+  because: null,
+  more_candidates: false,
   satisfied: false,
+  next: false,
   can_approve: false,
   ...some,
 });
@@ -24,6 +27,7 @@ const approval = (some: object) => ({
   decision: "approve" as const,
   comment: "",
   state: "fresh" as const,
+  why: null,
   digest: "sha256:1",
   at: "2026-11-01T10:00:00Z",
   ...some,
@@ -34,11 +38,19 @@ test("who approved, who is still needed, and what does not count any more", asyn
     name: "prod",
     steps: [
       step({ approved_by: [bo], satisfied: true }),
-      step({ index: 1, label: "DBA", can_approve: true, candidates: [ana, ...people] }),
+      step({ index: 1, label: "DBA", next: true, can_approve: true, candidates: [ana, ...people] }),
       step({ index: 2, label: "administrator" }),
+      step({
+        index: 3,
+        label: "DBA",
+        because: "the change removes data",
+        candidates: people,
+        more_candidates: true,
+      }),
     ],
     approvals: [
-      approval({ id: 2, state: "stale" }),
+      approval({ id: 2, state: "stale", why: "It was given on an earlier version of this stage." }),
+      approval({ id: 4, state: "void", why: "Bo can no longer sign in." }),
       approval({ id: 3, decision: "reject", comment: "No index" }),
     ],
   });
@@ -54,10 +66,12 @@ test("who approved, who is still needed, and what does not count any more", asyn
       .map((li) => li.textContent),
   ).toEqual([
     "project owner: approvedBo",
-    "DBA: still neededyou, Cy, Di, +1",
-    "administrator: still neededNobody can approve this now: ask an administrator to add somebody.",
+    "DBA: still neededCould approve now: you, Cy, Di, +1",
+    "administrator: still neededAfter the step before: Nobody can approve this now: ask an administrator to add somebody.",
+    "DBA: still neededAfter the step before: Cy, Di, Ed, +1 or moreAdded because the change removes data.",
   ]);
-  expect(decisions).toHaveTextContent("stale: what was approved has changed");
+  expect(decisions).toHaveTextContent("Stale: It was given on an earlier version of this stage.");
+  expect(decisions).toHaveTextContent("Void: Bo can no longer sign in.");
   expect(decisions).toHaveTextContent("Bo requested changes");
   expect(decisions).toHaveTextContent("No index");
   expect(await violations(container)).toEqual([]);

@@ -7,9 +7,10 @@ import classes from "./ApprovalsPanel.module.css";
 import { inOrder } from "./issueAction";
 
 const OLD: Record<string, string> = {
-  stale: "stale: what was approved has changed",
-  void: "void: the approver lost the role",
-  withdrawn: "withdrawn",
+  stale: "Stale",
+  void: "Void",
+  withdrawn: "Withdrawn",
+  unused: "Not needed now",
 };
 
 function candidates(step: ApprovalStepOut, me: Me): string {
@@ -19,7 +20,10 @@ function candidates(step: ApprovalStepOut, me: Me): string {
   if (step.can_approve || others.length < step.candidates.length) names.unshift("you");
   if (!names.length) return "Nobody can approve this now: ask an administrator to add somebody.";
   const shown = names.slice(0, 3).join(", ");
-  return names.length > 3 ? `${shown}, +${names.length - 3}` : shown;
+  const rest = names.length - 3;
+  return rest > 0 || step.more_candidates
+    ? `${shown}, +${Math.max(rest, 1)}${step.more_candidates ? " or more" : ""}`
+    : shown;
 }
 
 function Step({ step, me }: { step: ApprovalStepOut; me: Me }) {
@@ -39,10 +43,12 @@ function Step({ step, me }: { step: ApprovalStepOut; me: Me }) {
         )}
         {!step.satisfied && (
           <span className={classes.by}>
+            {step.next ? "Could approve now: " : "After the step before: "}
             {step.count > 1 ? `${left} more of ${step.count}: ` : ""}
             {candidates(step, me)}
           </span>
         )}
+        {step.because && <span className={classes.because}>Added because {step.because}.</span>}
       </div>
     </li>
   );
@@ -52,12 +58,16 @@ function Decision({ approval, me }: { approval: ApprovalOut; me: Me }) {
   const who = approval.person.id === me.id ? "You" : approval.person.name;
   const rejected = approval.decision === "reject";
   return (
-    <li className={classes.decision} data-state={approval.state}>
+    <li className={classes.decision} data-state={approval.state} data-decision={approval.decision}>
       {rejected ? <CircleX size={14} aria-hidden /> : <History size={14} aria-hidden />}
       <div>
         {who} {rejected ? "requested changes" : "approved"} <TimeAgo iso={approval.at} />
         {approval.state !== "fresh" && (
-          <span className={classes.old}> · {OLD[approval.state] ?? approval.state}</span>
+          <span className={classes.old}>
+            {" "}
+            · {OLD[approval.state] ?? approval.state}
+            {approval.why && `: ${approval.why}`}
+          </span>
         )}
         {approval.comment && <p className={classes.comment}>{approval.comment}</p>}
       </div>

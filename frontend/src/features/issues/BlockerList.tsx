@@ -1,5 +1,7 @@
 import {
+  BadgeCheck,
   CircleDashed,
+  CircleHelp,
   Clock,
   Hand,
   Lock,
@@ -21,12 +23,18 @@ import { parties, toldAlready } from "./parties";
 const ICONS: Record<string, LucideIcon> = {
   approval: UserRoundCheck,
   advance: Play,
-  ScanSearch,
   review: ScanSearch,
   hold: Pause,
   order: Clock,
   freeze: Lock,
   limit: Hand,
+  lock: Lock,
+  "failure-budget": Hand,
+  "unknown-outcome": CircleHelp,
+  window: Clock,
+  soak: Clock,
+  "status-check": BadgeCheck,
+  "lower-environments": Clock,
   "target-unreachable": Unplug,
 };
 
@@ -37,15 +45,17 @@ export function BlockerList({ blockers }: { blockers: Blocker[] }) {
     <ul className={classes.list}>
       {sortBlockers(blockers).map((b) => {
         const Icon = ICONS[b.gate] ?? CircleDashed;
+        // The message names the other task already, with its issue.
+        const who = b.waiting_for.filter((w) => !w.startsWith("task:"));
         return (
           <li key={`${b.gate}/${b.code}/${b.message}`} className={classes.item}>
             <Icon size={15} aria-hidden />
             <div>
               {b.message}
-              {b.waiting_for.length > 0 && !toldAlready(b.message, b.waiting_for) && (
-                <span className={classes.who} title={b.waiting_for.join(", ")}>
+              {who.length > 0 && !toldAlready(b.message, who) && (
+                <span className={classes.who} title={who.join(", ")}>
                   {" "}
-                  Waiting for {parties(b.waiting_for, me)}.
+                  Waiting for {parties(who, me)}.
                 </span>
               )}
               {b.clears_at && (

@@ -1,6 +1,17 @@
 import { ActionIcon, Button, Menu } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { CircleX, Ellipsis, Link2, Pause, Pencil, Play, RotateCcw, Type } from "lucide-react";
+import {
+  BellRing,
+  CircleX,
+  Ellipsis,
+  Link2,
+  Pause,
+  Pencil,
+  Play,
+  RotateCcw,
+  Type,
+  Undo2,
+} from "lucide-react";
 import { pipelines } from "@/api/endpoints";
 import type { IssueOut } from "@/api/types";
 import { useCommands } from "@/app/commands";
@@ -44,6 +55,12 @@ export function IssueActions(props: Props) {
     can("edit") &&
       issue.release !== null && { id: "edit-sql", label: "Edit SQL…", icon: Pencil, run: onEditSql },
     can("edit") && { id: "edit-text", label: "Edit title and description…", icon: Type, run: onEditText },
+    can("request_approval") && {
+      id: "request-approval",
+      label: "Ask again for approval…",
+      icon: BellRing,
+      run: () => onDialog({ kind: "request" }),
+    },
     can("hold") && { id: "hold", label: "Put on hold…", icon: Pause, run: () => onDialog({ kind: "hold" }) },
     can("resume") && { id: "resume", label: "Resume…", icon: Play, run: () => onDialog({ kind: "resume" }) },
     { id: "copy-link", label: "Copy link", icon: Link2, run: () => void copyLink().catch(sayError) },
@@ -52,6 +69,12 @@ export function IssueActions(props: Props) {
       label: "Reopen…",
       icon: RotateCcw,
       run: () => onDialog({ kind: "reopen" }),
+    },
+    can("revert") && {
+      id: "revert",
+      label: "Create revert issue…",
+      icon: Undo2,
+      run: () => onDialog({ kind: "revert" }),
     },
     can("cancel") && {
       id: "cancel",

@@ -3,12 +3,19 @@ import { changes, pipelines } from "@/api/endpoints";
 import { issueQuery } from "@/api/queries";
 import type { IssueOut } from "@/api/types";
 import { ActionDialog } from "@/shared/ui/ActionDialog";
+import { BlockerList } from "./BlockerList";
+import { BypassDialog } from "./BypassDialog";
 import { startable } from "./issueAction";
+import { RevertDialog } from "./RevertDialog";
 
 export type IssueDialog =
   | { kind: "advance"; stage: string }
+  | { kind: "bypass"; stage: string }
+  | { kind: "override"; stage: string }
+  | { kind: "request" }
   | { kind: "cancel" }
   | { kind: "reopen" }
+  | { kind: "revert" }
   | { kind: "hold" }
   | { kind: "resume" };
 
@@ -47,6 +54,46 @@ export function IssueDialogs({ issue, dialog, onClose }: Props) {
         </ActionDialog>
       );
     }
+    case "bypass": {
+      const stage = pipeline.stages.find((s) => s.name === dialog.stage);
+      return stage ? <BypassDialog pipeline={pipeline.id} stage={stage} onClose={onClose} /> : null;
+    }
+    case "override": {
+      const stage = pipeline.stages.find((s) => s.name === dialog.stage);
+      const errors = stage?.blockers.filter((b) => b.gate === "status-check") ?? [];
+      return (
+        <ActionDialog
+          title={`Override checks of ${dialog.stage}`}
+          confirm="Override"
+          danger
+          reason="Why may it go on without them?"
+          onClose={onClose}
+          run={(reason) => pipelines.override(pipeline.id, dialog.stage, reason).then(refresh)}
+        >
+          <div>These could not check the release:</div>
+          <BlockerList blockers={errors} />
+          <div>
+            The override is for this stage and for what is known now: when a check reports again, it counts
+            again.
+            {stage?.advance === "manual" && " If nothing else holds the stage, it starts at once."}
+          </div>
+        </ActionDialog>
+      );
+    }
+    case "request":
+      return (
+        <ActionDialog
+          title="Ask again for approval"
+          confirm="Ask again"
+          reason="What should they know?"
+          reasonNote="It is in the activity, and whoever is told of requests is told again."
+          onClose={onClose}
+          run={(comment) => changes.requestApproval(issue.id, comment).then(take)}
+        >
+          Asks everybody whose approval is missing once more. A request for changes stays until its giver
+          approves, or you edit the change.
+        </ActionDialog>
+      );
     case "cancel":
       return (
         <ActionDialog
@@ -72,6 +119,8 @@ export function IssueDialogs({ issue, dialog, onClose }: Props) {
           until somebody retries them.
         </ActionDialog>
       );
+    case "revert":
+      return <RevertDialog issue={issue} onClose={onClose} />;
     case "hold":
       return (
         <ActionDialog

@@ -11,7 +11,10 @@ import { parties } from "./parties";
 /** Sticky: what this is, how it stands, whom it waits for, what to do next. */
 export function IssueHeader({ issue, actions }: { issue: IssueOut; actions: ReactNode }) {
   const me = useMe();
-  const total = issue.pipeline.stages.reduce((sum, s) => sum + s.counts.total, 0);
+  const { stages } = issue.pipeline;
+  const total = stages.reduce((sum, s) => sum + s.counts.total, 0);
+  // Stages made for a release have one task per database; in stages of one's own a database may come up again.
+  const unit = stages.every((s) => s.name === s.environment) ? "database" : "task";
   const status = issueStatus({
     status: issue.status,
     result: issue.pipeline.result,
@@ -29,7 +32,7 @@ export function IssueHeader({ issue, actions }: { issue: IssueOut; actions: Reac
         <p className={classes.facts}>
           {issue.author.name} filed it <TimeAgo iso={issue.created_at} /> · {issue.project} ·{" "}
           <span className="num">
-            {total} {total === 1 ? "database" : "databases"}
+            {total} {total === 1 ? unit : `${unit}s`}
           </span>
           {issue.revision > 1 && ` · revision ${issue.revision}`}
           {issue.status === "open" && issue.waiting_for.length > 0 && (

@@ -1,10 +1,12 @@
-import { Skeleton, Stack } from "@mantine/core";
+import { Button, Skeleton, Stack } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
+import { BadgeCheck, Siren } from "lucide-react";
 import { lazy, Suspense, useState } from "react";
 import { ApiError } from "@/api/errors";
 import { issueQuery, taskQuery } from "@/api/queries";
 import type { IssueOut } from "@/api/types";
+import { ChecksPanel } from "@/features/checks/ChecksPanel";
 import { type PipelineSearch, StagePanel } from "@/features/pipeline/StagePanel";
 import { StageRail } from "@/features/pipeline/StageRail";
 import { stageToShow } from "@/features/pipeline/stageSummary";
@@ -17,16 +19,18 @@ import { ApprovalsPanel } from "./ApprovalsPanel";
 import { BlockersPanel } from "./BlockersPanel";
 import { Description } from "./Description";
 import { IssueActions } from "./IssueActions";
-import { type IssueDialog, IssueDialogs } from "./IssueDialogs";
+import type { IssueDialog } from "./IssueDialogs";
 import { IssueHeader } from "./IssueHeader";
 import classes from "./IssuePage.module.css";
 import { RunStageButton } from "./RunStageButton";
-import { StaleNotice } from "./StaleNotice";
 import { changedSince, look, type Seen } from "./seen";
 
 const ActivityPanel = lazy(() => import("./ActivityPanel").then((m) => ({ default: m.ActivityPanel })));
 const ChangePanel = lazy(() => import("./ChangePanel").then((m) => ({ default: m.ChangePanel })));
 const EditSqlDialog = lazy(() => import("./EditSqlDialog").then((m) => ({ default: m.EditSqlDialog })));
+const GroupNotice = lazy(() => import("./GroupNotice").then((m) => ({ default: m.GroupNotice })));
+const IssueDialogs = lazy(() => import("./IssueDialogs").then((m) => ({ default: m.IssueDialogs })));
+const StaleNotice = lazy(() => import("./StaleNotice").then((m) => ({ default: m.StaleNotice })));
 const EditTextDialog = lazy(() => import("./EditTextDialog").then((m) => ({ default: m.EditTextDialog })));
 const route = getRouteApi("/_app/issues/$issueId");
 
@@ -68,9 +72,12 @@ function Issue({ issue }: { issue: IssueOut }) {
           />
         }
       />
-      {changed && (
-        <StaleNotice issue={issue} seen={seen} changed={changed} onLooked={() => setSeen(look(issue))} />
-      )}
+      <Suspense>
+        {changed && (
+          <StaleNotice issue={issue} seen={seen} changed={changed} onLooked={() => setSeen(look(issue))} />
+        )}
+      </Suspense>
+      <Suspense>{issue.group && <GroupNotice issue={issue} />}</Suspense>
       <StageRail
         stages={stages}
         selected={stage?.name}
@@ -90,23 +97,36 @@ function Issue({ issue }: { issue: IssueOut }) {
               onSearch={onSearch}
               onShown={setShown}
               actions={
-                <RunStageButton
-                  stage={stage}
-                  open={issue.status === "open"}
-                  onRun={() => setDialog({ kind: "advance", stage: stage.name })}
-                />
+                <>
+                  {stage.actions.includes("override") && (
+                    <Button
+                      variant="default"
+                      leftSection={<BadgeCheck size={14} aria-hidden />}
+                      onClick={() => setDialog({ kind: "override", stage: stage.name })}
+                    >
+                      Override checks…
+                    </Button>
+                  )}
+                  {stage.actions.includes("bypass") && (
+                    <Button
+                      variant="default"
+                      leftSection={<Siren size={14} aria-hidden />}
+                      onClick={() => setDialog({ kind: "bypass", stage: stage.name })}
+                    >
+                      Bypass…
+                    </Button>
+                  )}
+                  <RunStageButton
+                    stage={stage}
+                    open={issue.status === "open"}
+                    onRun={() => setDialog({ kind: "advance", stage: stage.name })}
+                  />
+                </>
               }
             />
           )}
           <Suspense fallback={<Skeleton h={220} />}>
-            {issue.release !== null && (
-              <ChangePanel
-                issue={issue}
-                release={issue.release}
-                task={shown}
-                onEdit={() => setEditing("sql")}
-              />
-            )}
+            <ChangePanel issue={issue} task={shown} onEdit={() => setEditing("sql")} />
           </Suspense>
           <Suspense fallback={<SkeletonRows rows={4} />}>
             <ActivityPanel issue={issue.id} canComment={issue.actions.includes("comment")} />
@@ -114,12 +134,12 @@ function Issue({ issue }: { issue: IssueOut }) {
         </Stack>
         <Stack gap="md" component="aside" aria-label="Approvals and facts">
           <ApprovalsPanel stages={stages} />
+          {issue.release !== null && <ChecksPanel project={issue.project} release={issue.release} />}
           <AboutPanel issue={issue} />
         </Stack>
       </div>
-      {dialog && <IssueDialogs issue={issue} dialog={dialog} onClose={() => setDialog(null)} />}
-
       <Suspense>
+        {dialog && <IssueDialogs issue={issue} dialog={dialog} onClose={() => setDialog(null)} />}
         {editing === "text" && <EditTextDialog issue={issue} onClose={() => setEditing(null)} />}
         {editing === "sql" && issue.release !== null && (
           <EditSqlDialog

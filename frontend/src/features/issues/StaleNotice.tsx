@@ -34,7 +34,7 @@ export function StaleNotice({ issue, seen, changed, onLooked }: Props) {
           <strong>
             {changed.sql
               ? "The SQL changed since you opened this page."
-              : "The targets changed since you opened this page."}
+              : "What runs on some databases changed since you opened this page."}
           </strong>{" "}
           {issue.last_editor.name} made it revision {issue.revision}; it concerns {changed.stages.join(", ")}.
           Approvals of the old revision do not count.

@@ -7,8 +7,10 @@ const OVER = new Set(["succeeded", "skipped"]);
 
 /** Gates in the order in which people can do something about them. */
 const ORDER = [
+  "unknown-outcome",
   "hold",
   "freeze",
+  "failure-budget",
   "approval",
   "advance",
   "review",
@@ -50,6 +52,12 @@ const SHORT: Record<string, string> = {
   hold: "On hold",
   freeze: "Frozen",
   limit: "Limit reached",
+  "failure-budget": "Too many failures",
+  "unknown-outcome": "Outcome unknown",
+  window: "Outside its window",
+  soak: "Soaking",
+  "status-check": "Checks not green",
+  "lower-environments": "Lower environment first",
   "target-unreachable": "Target unreachable",
 };
 

@@ -1,17 +1,22 @@
+import type { ChangeOut } from "@/api/types";
 import {
   addFiles,
+  type DraftChange,
   emptyChange,
   emptyDraft,
   fromFile,
+  fromRelease,
   missing,
   missingUpTo,
   readDraft,
   toIssue,
+  toRevision,
 } from "./draft";
 
 const whole = {
   project: "shop",
   databases: [1],
+  group: "",
   title: "Add currency",
   description: "",
   changes: [{ ...emptyChange(), statement: "SELECT 1" }],
@@ -19,6 +24,7 @@ const whole = {
 
 test.each([
   ["nothing yet", emptyDraft(), ["project", "title", "changes.0.statement"]],
+  ["a group instead of databases", { ...whole, databases: [], group: "eu" }, []],
   ["no database", { ...whole, databases: [] }, ["databases"]],
   ["blank title", { ...whole, title: "  " }, ["title"]],
   [
@@ -47,12 +53,47 @@ test("a step is held up by itself and those before it", () => {
 });
 
 test("one unnamed script is sent as a statement, anything else as changes", () => {
+  expect(toIssue({ ...whole, databases: [], group: "eu" }).targets).toEqual({ group: "eu" });
   expect(toIssue(whole)).toMatchObject({ statement: "SELECT 1", targets: { databases: [1] } });
   const named = { ...whole, changes: [{ ...emptyChange(), version: "7", statement: "SELECT 1" }] };
   expect(toIssue(named)).toMatchObject({
     release: { changes: [{ version: "7", name: "", statement: "SELECT 1" }] },
   });
   expect(toIssue(named)).not.toHaveProperty("statement");
+});
+
+test("a revision keeps what the editor does not show, with the change that it belongs to", () => {
+  const made = (version: string, verify: string | null): ChangeOut => ({
+    version,
+    name: "",
+    digest: "sha256:1",
+    engine: "postgres",
+    environments: ["dev"],
+    statement: `SELECT ${version}`,
+    revert: "SELECT 0",
+    verify,
+    bytes: 8,
+    statements: 1,
+    findings: [],
+    steps: [],
+  });
+  const [, second] = fromRelease({ changes: [made("1", null), made("2", "SELECT true")] });
+  const left = [
+    { ...(second as DraftChange), statement: "SELECT 22" },
+    { ...emptyChange(3), statement: "X" },
+  ];
+  expect(toRevision(left)).toEqual([
+    {
+      version: "2",
+      name: "",
+      statement: "SELECT 22",
+      engine: "postgres",
+      environments: ["dev"],
+      verify: "SELECT true",
+      revert: "SELECT 0",
+    },
+    { version: null, name: "", statement: "X" },
+  ]);
 });
 
 test.each([

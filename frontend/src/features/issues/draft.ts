@@ -1,10 +1,19 @@
 /** The draft of a new change: what it holds, what it still misses, what it sends. Kept in the browser until it is filed. */
-import type { NewIssue } from "@/api/types";
+import type { NewChange, NewIssue, ReleaseOut } from "@/api/types";
 
-export type DraftChange = { key: number; version: string; name: string; statement: string };
+/** `kept` is what a change has beside what the editor shows. */
+export type DraftChange = {
+  key: number;
+  version: string;
+  name: string;
+  statement: string;
+  kept?: Pick<NewChange, "engine" | "environments" | "verify" | "revert">;
+};
 export type Draft = {
   project: string;
   databases: number[];
+  /** Slug of a database group, instead of databases. */
+  group: string;
   title: string;
   description: string;
   changes: DraftChange[];
@@ -17,6 +26,7 @@ export const emptyChange = (key = 1): DraftChange => ({ key, version: "", name: 
 export const emptyDraft = (): Draft => ({
   project: "",
   databases: [],
+  group: "",
   title: "",
   description: "",
   changes: [emptyChange()],
@@ -29,7 +39,8 @@ export function missing(draft: Draft): Missing[] {
   const out: Missing[] = [];
   const say = (step: Step, field: string, message: string) => out.push({ step, field, message });
   if (!draft.project) say(1, "project", "Choose the project that owns the databases.");
-  else if (!draft.databases.length) say(1, "databases", "Choose at least one database.");
+  else if (!draft.databases.length && !draft.group)
+    say(1, "databases", "Choose at least one database, or a database group.");
   if (!draft.title.trim()) say(2, "title", "Give the change a title.");
   const seen = new Set<string>();
   draft.changes.forEach((change, at) => {
@@ -69,9 +80,28 @@ export function toIssue(draft: Draft): NewIssue {
     title: draft.title.trim(),
     description: draft.description,
     ...("statement" in sql ? { statement: sql.statement } : { release: { changes: sql.changes ?? [] } }),
-    targets: { databases: draft.databases },
+    targets: draft.group ? { group: draft.group } : { databases: draft.databases },
   };
 }
+
+/** The changes of a release, to be edited. */
+export const fromRelease = (release: Pick<ReleaseOut, "changes">): DraftChange[] =>
+  release.changes.map(({ version, name, statement, engine, environments, verify, revert }, i) => ({
+    key: i + 1,
+    version,
+    name,
+    statement,
+    kept: { engine: engine as NewChange["engine"], environments, verify, revert },
+  }));
+
+/** What takes a release's place: each change with what belongs to it, wherever it stands now. */
+export const toRevision = (changes: DraftChange[]): NewChange[] =>
+  changes.map((c) => ({
+    ...c.kept,
+    version: c.version.trim() || null,
+    name: c.name.trim(),
+    statement: c.statement,
+  }));
 
 /** `V2026_03__add_currency.sql` → version `2026_03`, name `add_currency`; other names become the name. */
 export function fromFile(filename: string, statement: string, key: number): DraftChange {
@@ -100,6 +130,7 @@ export function readDraft(stored: string | null): Draft {
     return {
       ...emptyDraft(),
       ...raw,
+      group: typeof raw.group === "string" ? raw.group : "",
       databases: Array.isArray(raw.databases) ? raw.databases.filter((d) => Number.isInteger(d)) : [],
       changes: changes.map((c, i) => ({ ...emptyChange(i + 1), ...c, key: i + 1 })),
     };
@@ -113,4 +144,5 @@ export const isBlank = (draft: Draft) =>
   !draft.title &&
   !draft.description &&
   !draft.databases.length &&
+  !draft.group &&
   draft.changes.every((c) => !c.statement.trim());

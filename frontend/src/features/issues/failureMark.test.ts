@@ -10,6 +10,7 @@ const failure = {
   line: 3,
   column: 7,
   hint: null,
+  data: null,
 };
 const task = (some: Partial<TaskOut>) =>
   ({ status: "failed", failure, changes: [], ...some }) as unknown as TaskOut;

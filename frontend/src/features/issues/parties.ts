@@ -27,7 +27,7 @@ export function toldAlready(message: string, labels: string[]): boolean {
   return labels.every((l) =>
     text.includes(
       party(l)
-        .replace(/^(an?|stage) /, "")
+        .replace(/^(an?|stage|check) /, "")
         .toLowerCase(),
     ),
   );

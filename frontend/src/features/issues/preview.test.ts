@@ -1,5 +1,5 @@
 import { database, environment } from "@/test/samples";
-import { groupDatabases, previewStages } from "./preview";
+import { enginesOf, groupDatabases, previewStages } from "./preview";
 import { stepText, tierText } from "./tiers";
 
 const environments = [environment("prod", 2, "critical"), environment("dev", 0)];
@@ -19,6 +19,11 @@ const critical = {
   self_approval: false,
   rollout: "manual" as const,
   blocking_severity: "error" as const,
+  requires_lower_environments: true,
+  soak: 30,
+  windows: [],
+  escalations: [],
+  next_windows: [],
   environments: ["prod"],
   version: 1,
 };
@@ -49,9 +54,16 @@ test("a tier in words", () => {
     "project owner or DBA",
   );
   expect(tierText(critical)).toBe(
-    "Approval by project owner, then 2 × DBA or bo@x; somebody runs it by hand.",
+    "Approval by project owner, then 2 × DBA or bo@x; lower environments first; 30 min. after the one before; somebody runs it by hand.",
   );
   expect(tierText({ steps: [], rollout: "auto" })).toBe(
     "No approval needed; runs by itself when its turn comes.",
   );
+});
+
+test("the engines that the SQL has to be right for, each once", () => {
+  const maria = database(5, "dev", { engine: "mariadb" });
+  expect(enginesOf([maria, ...all, maria])).toEqual(["postgres", "mariadb"]);
+  expect(enginesOf([])).toEqual([]);
+  expect(groupDatabases([...all, maria], environments, "mariadb").map((g) => g.databases)).toEqual([[maria]]);
 });

@@ -1,5 +1,6 @@
 /** What filing a change would create: the stages in environment order and who must approve each. */
-import type { DatabaseOut, EnvironmentOut, TierOut } from "@/api/types";
+import type { DatabaseOut, Engine, EnvironmentOut, TierOut } from "@/api/types";
+import { ENGINES } from "@/features/instances/engines";
 
 export type StagePreview = {
   environment: EnvironmentOut;
@@ -24,7 +25,7 @@ export function previewStages(
 
 export type EnvironmentGroup = { environment: EnvironmentOut; databases: DatabaseOut[] };
 
-/** The databases to choose from, by environment; a search keeps what matches by name, instance or label. */
+/** The databases to choose from, by environment; a search keeps what matches by name, instance, engine or label. */
 export function groupDatabases(
   all: DatabaseOut[],
   environments: EnvironmentOut[],
@@ -32,7 +33,8 @@ export function groupDatabases(
 ): EnvironmentGroup[] {
   const words = search.toLowerCase().split(/\s+/).filter(Boolean);
   const hit = (d: DatabaseOut) => {
-    const hay = `${d.instance}/${d.name} ${Object.entries(d.labels).flat().join(" ")}`.toLowerCase();
+    const labels = Object.entries(d.labels).flat().join(" ");
+    const hay = `${d.instance}/${d.name} ${ENGINES[d.engine]} ${labels}`.toLowerCase();
     return words.every((w) => hay.includes(w));
   };
   return [...environments]
@@ -43,3 +45,7 @@ export function groupDatabases(
     }))
     .filter((g) => g.databases.length > 0);
 }
+
+/** The engines that the SQL has to be right for, PostgreSQL first. */
+export const enginesOf = (databases: Pick<DatabaseOut, "engine">[]): Engine[] =>
+  (Object.keys(ENGINES) as Engine[]).filter((engine) => databases.some((d) => d.engine === engine));

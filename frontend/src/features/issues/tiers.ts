@@ -9,7 +9,10 @@ const ROLE: Record<string, string> = {
   "workspace:admin": "administrator",
 };
 
-export const fillerText = (f: Filler): string => f.user ?? (f.role ? (ROLE[f.role] ?? f.role) : "anybody");
+export const fillerText = (f: Filler): string => {
+  if (f.group) return `group ${f.group}`;
+  return f.user ?? (f.role ? (ROLE[f.role] ?? f.role) : "anybody");
+};
 
 /** `project owner or DBA`, `2 × DBA`. */
 export function stepText(step: TierStep): string {
@@ -18,10 +21,16 @@ export function stepText(step: TierStep): string {
 }
 
 /** The whole tier on one line. */
-export function tierText(tier: Pick<TierOut, "steps" | "rollout">): string {
+export function tierText(tier: Pick<TierOut, "steps" | "rollout"> & Partial<TierOut>): string {
   const steps = tier.steps.length
     ? `Approval by ${tier.steps.map(stepText).join(", then ")}`
     : "No approval needed";
+  const also = [
+    tier.requires_lower_environments ? "lower environments first" : "",
+    tier.soak ? `${tier.soak} min. after the one before` : "",
+    tier.windows?.length ? "only in its maintenance windows" : "",
+    tier.escalations?.length ? "more approvals for some changes" : "",
+  ].filter(Boolean);
   const run = tier.rollout === "manual" ? "somebody runs it by hand" : "runs by itself when its turn comes";
-  return `${steps}; ${run}.`;
+  return `${[steps, ...also, run].join("; ")}.`;
 }

@@ -52,7 +52,19 @@ test.each([
     activity(1, { type: "STAGE_SKIPPED", data: { stage: "prod", reason: "upstream_failed", count: 1 } }),
     "1 task skipped in prod: an earlier stage failed",
   ],
-  [activity(1, { type: "ISSUE_UPDATED", data: { revision: 2 } }), "edited the SQL (revision 2)"],
+  [activity(1, { type: "ISSUE_UPDATED", data: { fields: ["release"], release: 3 } }), "edited the SQL"],
+  [activity(1, { type: "ISSUE_UPDATED", data: { fields: ["title"] } }), "edited the issue"],
+  [
+    activity(1, {
+      type: "ISSUE_UPDATED",
+      data: { fields: ["release"], release: 3, task: 9, name: "pg/shop_eu" },
+    }),
+    "gave pg/shop_eu SQL of its own",
+  ],
+  [
+    activity(1, { type: "ISSUE_UPDATED", data: { fields: ["release"], release: 3, task: 9 } }),
+    "gave task 9 SQL of its own",
+  ],
   [activity(1, { type: "BRAND_NEW", data: {} }), "brand new"],
 ])("reads %#", (item, sentence) => {
   expect(activityText(item)).toBe(sentence);

@@ -37,6 +37,13 @@ const text = (value: unknown) =>
 const tasks = (count: string) => (count === "1" ? "1 task" : `${count} tasks`);
 const skipWhy = (reason: string) => (reason ? `: ${(SKIPPED[reason] ?? reason).toLowerCase()}` : "");
 
+/** What somebody edited: the SQL of one task, that of the issue, or something else of it. */
+function edited({ data }: ActivityOut, task: string): string {
+  if (data.task) return `gave ${task} SQL of its own`;
+  if (Array.isArray(data.fields) && data.fields.includes("release")) return "edited the SQL";
+  return "edited the issue";
+}
+
 /** What happened, as a sentence that follows the actor's name. */
 export function activityText(item: ActivityOut): string {
   const stage = text(item.data.stage) || (Array.isArray(item.data.stages) ? item.data.stages.join(", ") : "");
@@ -53,17 +60,17 @@ export function activityText(item: ActivityOut): string {
     case "ISSUE_CREATED":
       return "filed this change";
     case "ISSUE_UPDATED":
-      return text(item.data.revision)
-        ? `edited the SQL (revision ${text(item.data.revision)})`
-        : "edited the issue";
+      return edited(item, task);
     case "ISSUE_CANCELED":
       return `canceled the issue${because}`;
     case "ISSUE_REOPENED":
       return "reopened the issue";
     case "APPROVAL_REQUESTED":
-      return `asked for approval${stage ? ` of ${stage}` : ""}`;
+      return `asked ${item.data.again ? "again " : ""}for approval${stage ? ` of ${stage}` : ""}${because}`;
     case "APPROVED":
       return `approved${on}${because}`;
+    case "PROMOTED":
+      return `promoted release #${text(item.data.release)} from ${text(item.data.source)} to ${text(item.data.target)}`;
     case "REJECTED":
       return `requested changes${stage ? ` for ${stage}` : ""}${because}`;
     case "STAGE_OPENED":
@@ -76,6 +83,15 @@ export function activityText(item: ActivityOut): string {
       return `ran${on}`;
     case "TASKS_RETRIED":
       return `retried ${count ? tasks(count) : "the failed tasks"}${at}`;
+    case "TASK_SETTLED":
+      return `settled ${task}${at} as ${text(item.data.outcome).replace("_", " ")}${because}`;
+    case "STAGE_BYPASSED":
+      return `bypassed ${Array.isArray(item.data.gates) ? item.data.gates.join(", ") : "gates"}${at}${because}`;
+    case "CHECK_OVERRIDDEN": {
+      const checks = Array.isArray(item.data.checks) ? item.data.checks : [];
+      const names = checks.map((c) => text((c as Record<string, unknown>).context)).join(", ");
+      return `overrode ${names || "checks"}${at}${because}`;
+    }
     case "TASK_CANCELING":
       return `canceled ${task}${at}`;
     case "PIPELINE_HELD":

@@ -27,7 +27,10 @@ export function LogToolbar(p: Props) {
     <div className={classes.tools}>
       <span className={classes.state} data-state={p.state} role="status">
         {STATE[p.state]}
-        <span className="num"> · {p.count.toLocaleString()} lines</span>
+        <span className="num">
+          {" "}
+          · {p.count.toLocaleString()} {p.count === 1 ? "line" : "lines"}
+        </span>
       </span>
       <TextInput
         aria-label="Search the log"

@@ -39,7 +39,7 @@ function Pipeline({ pipeline }: { pipeline: PipelineOut }) {
               </Link>
             </>
           ) : (
-            ", without an issue: it changes nothing, it reads schemas."
+            ", without an issue."
           )}
         </>
       }
@@ -66,7 +66,7 @@ function Pipeline({ pipeline }: { pipeline: PipelineOut }) {
   );
 }
 
-/** A pipeline that belongs to no issue, such as a schema sync. */
+/** A pipeline that belongs to no issue, such as a schema sync or a verification. */
 export function PipelinePage() {
   const { pipelineId } = route.useParams();
   const query = useQuery(pipelineQuery(Number(pipelineId)));

@@ -1,7 +1,7 @@
 import { Button } from "@mantine/core";
 import { useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
-import { RotateCcw } from "lucide-react";
-import { type ReactNode, useCallback, useEffect, useRef } from "react";
+import { RotateCcw, SlidersHorizontal } from "lucide-react";
+import { lazy, type ReactNode, Suspense, useCallback, useEffect, useRef, useState } from "react";
 import { pipelines } from "@/api/endpoints";
 import { tasksQuery } from "@/api/queries";
 import type { StageOut } from "@/api/types";
@@ -10,9 +10,13 @@ import { Panel } from "@/shared/ui/Panel";
 import { QueryGate } from "@/shared/ui/QueryGate";
 import { SkeletonRows } from "@/shared/ui/SkeletonRows";
 import { sayError } from "@/shared/ui/say";
-import { taskFilters } from "./stageSummary";
+import { fanOutText, taskFilters } from "./stageSummary";
 import { TaskDetail } from "./TaskDetail";
 import { TaskList } from "./TaskList";
+import classes from "./TaskList.module.css";
+import { isUnknown } from "./taskState";
+
+const LimitsDialog = lazy(() => import("./LimitsDialog").then((m) => ({ default: m.LimitsDialog })));
 
 export type PipelineSearch = { stage?: string; status?: string; task?: number; run?: number; line?: number };
 type Props = {
@@ -52,7 +56,10 @@ export function StagePanel({ pipeline, stage, search, onSearch, actions, onShown
   const more = useCallback(() => {
     if (!isFetchingNextPage) void fetchNextPage();
   }, [isFetchingNextPage, fetchNextPage]);
-  const failed = stage.counts.failed;
+  // Of what is loaded, failures first: a task that has to be settled cannot be retried.
+  const failed = stage.counts.failed - tasks.filter(isUnknown).length;
+  const fanOut = fanOutText(stage);
+  const [limiting, setLimiting] = useState(false);
 
   return (
     <Panel
@@ -79,11 +86,24 @@ export function StagePanel({ pipeline, stage, search, onSearch, actions, onShown
                 Retry {failed} failed
               </Button>
             )}
+            {stage.actions.includes("edit_limits") && fanOut && (
+              <Button
+                variant="default"
+                leftSection={<SlidersHorizontal size={13} aria-hidden />}
+                onClick={() => setLimiting(true)}
+              >
+                Limits…
+              </Button>
+            )}
             {actions}
           </span>
         </>
       }
     >
+      {fanOut && <p className={classes.fanOut}>{fanOut}</p>}
+      <Suspense>
+        {limiting && <LimitsDialog pipeline={pipeline} stage={stage} onClose={() => setLimiting(false)} />}
+      </Suspense>
       <QueryGate query={query} skeleton={<SkeletonRows rows={3} />}>
         {() => (
           <TaskList

@@ -10,8 +10,13 @@ const SHOWN: Record<TaskChange["state"], { status: string; label: string }> = {
   not_run: { status: "waiting", label: "Not run" },
 };
 
+/** One plain change says no more than the task itself. */
+const telling = (changes: TaskChange[]) =>
+  changes.length > 1 || changes.some((c) => c.state === "already_applied" || c.state === "unknown");
+
 /** Which changes of the release this database has. */
 export function TaskChanges({ changes }: { changes: TaskChange[] }) {
+  if (!telling(changes)) return null;
   return (
     <ul className={classes.changes} aria-label="Changes">
       {changes.map((c) => (

@@ -5,6 +5,8 @@ import type { TaskSummary } from "@/api/types";
 import { StatusBadge } from "@/shared/ui/StatusBadge";
 import { Duration } from "@/shared/ui/TimeAgo";
 import classes from "./TaskList.module.css";
+import { taskBadge } from "./taskState";
+import { taskPlace, taskTitle } from "./taskTitle";
 import { taskNote } from "./taskWords";
 
 const ROW = 46;
@@ -90,12 +92,12 @@ export function TaskList({ label, tasks, total, selected, onSelect, more }: Prop
                 {/* biome-ignore-start lint/a11y/useSemanticElements lint/a11y/useFocusableInteractive: see above */}
                 <span role="cell" className={classes.name}>
                   <UnstyledButton className={classes.open} aria-current={on ? "true" : undefined}>
-                    {task.database ?? task.name}
+                    {taskTitle(task)}
                   </UnstyledButton>
-                  <span className={classes.sub}>{task.database ? task.instance : task.type}</span>
+                  <span className={classes.sub}>{taskPlace(task)}</span>
                 </span>
                 <span role="cell">
-                  <StatusBadge status={task.status} size="sm" plain />
+                  <StatusBadge {...taskBadge(task)} size="sm" plain />
                 </span>
                 <span role="cell" className={`${classes.wide} num`}>
                   {task.attempts || "–"}

@@ -1,31 +1,29 @@
-import { screen } from "@testing-library/react";
+import { screen, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
-import type { TaskSummary } from "@/api/types";
 import { show, violations } from "@/test/render";
-import { blocker, counts, stage } from "@/test/samples";
+import { task as anyTask, blocker, counts, stage } from "@/test/samples";
 import { StageRail } from "./StageRail";
 import { TaskList } from "./TaskList";
 
-const task = (id: number): TaskSummary => ({
-  id,
-  name: `pg/shop_${id}`,
-  type: "database.change",
-  stage: "dev",
-  environment: "dev",
-  instance: "pg",
-  database: `shop_${id}`,
-  database_id: id,
-  status: "waiting",
-  skip_reason: null,
-  skip_note: null,
-  attempts: 0,
-  failure: null,
-  progress: null,
-  started_at: null,
-  ended_at: null,
-  latest_run: null,
-  actions: [],
+test("stages side by side stand in one column and say what they wait for", async () => {
+  const stages = [
+    stage({ name: "structure", position: 0, status: "succeeded" }),
+    stage({ name: "orders", position: 1, needs: ["structure"], status: "running" }),
+    stage({ name: "stock", position: 2, needs: ["structure"], status: "running" }),
+    stage({ name: "check", position: 3, needs: ["orders", "stock"] }),
+  ];
+  const { container } = show(
+    <StageRail stages={stages} selected="orders" verb="applied" onSelect={() => {}} />,
+  );
+  await screen.findByRole("button", { name: /^check/ });
+  const columns = screen.getAllByRole("list").filter((l) => l.tagName === "UL");
+  expect(columns.map((c) => within(c).getAllByRole("button").length)).toEqual([1, 2, 1]);
+  expect(screen.getByRole("button", { name: /^check/ })).toHaveTextContent("After orders, stock");
+  expect(container.querySelectorAll("svg path[d^=M0]")).toHaveLength(4);
+  expect(await violations(container)).toEqual([]);
 });
+
+const task = (id: number) => anyTask({ id, name: `pg/shop_${id}`, database: `shop_${id}`, database_id: id });
 
 test("stages stand in order, say how far they are and why they wait, and one is selected", async () => {
   const onSelect = vi.fn();
@@ -33,6 +31,7 @@ test("stages stand in order, say how far they are and why they wait, and one is 
     stage({
       name: "prod",
       position: 2,
+      needs: ["dev"],
       counts: counts({ total: 3, waiting: 3 }),
       blockers: [blocker("order"), blocker("approval")],
     }),
@@ -90,4 +89,23 @@ test("a short list asks for the next page at once", () => {
     />,
   );
   expect(more).toHaveBeenCalled();
+});
+
+test("arrow keys lead from stage to stage, along the lines and within a column", async () => {
+  const onSelect = vi.fn();
+  const names = ["build", "web", "api", "notify"];
+  const needs: Record<string, string[]> = { web: ["build"], api: ["build"], notify: ["web", "api"] };
+  const stages = names.map((name, position) => stage({ name, position, needs: needs[name] ?? [] }));
+  show(<StageRail stages={stages} selected="build" verb="applied" onSelect={onSelect} />);
+  await screen.findByRole("button", { name: /^build/ });
+  const card = (name: string) => screen.getByRole("button", { name: new RegExp(`^${name}`) });
+  card("build").focus();
+  await userEvent.keyboard("{ArrowRight}");
+  expect(card("web")).toHaveFocus();
+  await userEvent.keyboard("{ArrowDown}");
+  expect(card("api")).toHaveFocus();
+  await userEvent.keyboard("{ArrowRight}{ArrowRight}");
+  expect(card("notify")).toHaveFocus();
+  await userEvent.keyboard("{Enter}");
+  expect(onSelect).toHaveBeenCalledWith("notify");
 });

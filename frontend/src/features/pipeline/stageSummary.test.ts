@@ -1,5 +1,5 @@
-import { counts } from "@/test/samples";
-import { stageBar, stageSummary, stageToShow, taskFilters } from "./stageSummary";
+import { counts, stage } from "@/test/samples";
+import { fanOutText, stageBar, stageSummary, stageToShow, taskFilters } from "./stageSummary";
 
 test.each([
   [counts({ total: 3 }), "0 of 3 applied"],
@@ -10,6 +10,18 @@ test.each([
   ],
 ])("%#", (given, words) => {
   expect(stageSummary(given)).toBe(words);
+});
+
+test.each([
+  [{}, ""],
+  [{ max_parallel: 5 }, "At most 5 at once"],
+  [
+    { batch: [1, "10%", "100%"], batches: { current: 2, total: 3 }, max_failures: 1 },
+    "Batch 2 of 3 (1, then 10%, then all) · stops after 1 failure",
+  ],
+  [{ batch: [1, "50%"] }, "In batches (1, then 50%)"],
+])("%j fans out: %s", (some, words) => {
+  expect(fanOutText(stage(some))).toBe(words);
 });
 
 test("the bar shows what ended and what moves", () => {

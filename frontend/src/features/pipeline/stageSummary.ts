@@ -1,5 +1,5 @@
 /** A stage in numbers: how far it is, and what deserves a look first. */
-import type { StageCounts, TaskStatus } from "@/api/types";
+import type { StageCounts, StageOut, TaskStatus } from "@/api/types";
 
 const WORDS: [TaskStatus, string][] = [
   ["failed", "failed"],
@@ -18,6 +18,23 @@ export function stageSummary(counts: StageCounts, verb = "applied"): string {
   const parts = [`${counts.succeeded} of ${counts.total} ${verb}`];
   for (const [status, word] of WORDS) if (counts[status]) parts.push(`${counts[status]} ${word}`);
   return parts.join(" · ");
+}
+
+/** `Batch 2 of 3 (1, then 10%, then all) · at most 5 at once · stops after 3 failures`; empty where nothing is limited. */
+export function fanOutText(
+  stage: Pick<StageOut, "batch" | "batches" | "max_parallel" | "max_failures">,
+): string {
+  const parts: string[] = [];
+  if (stage.batch) {
+    const sizes = stage.batch.map((size) => (size === "100%" ? "all" : String(size))).join(", then ");
+    const at = stage.batches ? `Batch ${stage.batches.current} of ${stage.batches.total}` : "In batches";
+    parts.push(`${at} (${sizes})`);
+  }
+  if (stage.max_parallel !== null) parts.push(`at most ${stage.max_parallel} at once`);
+  if (stage.max_failures !== null)
+    parts.push(`stops after ${stage.max_failures} ${stage.max_failures === 1 ? "failure" : "failures"}`);
+  const text = parts.join(" · ");
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 export type Segment = { tone: "good" | "bad" | "run" | "neutral"; count: number };

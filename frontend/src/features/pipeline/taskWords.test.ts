@@ -10,6 +10,7 @@ const failure = (some: Partial<Failure> = {}): Failure => ({
   line: 12,
   column: 5,
   hint: null,
+  data: null,
   ...some,
 });
 const task = (some: Partial<TaskSummary>) =>
@@ -27,6 +28,7 @@ test.each([
   [task({ status: "running", failure: failure(), progress: "41k rows" }), "41k rows"],
   [task({ status: "skipped", skip_reason: "manual", skip_note: "gone" }), "Skipped by a person: gone"],
   [task({ status: "skipped", skip_reason: "upstream_failed" }), "An earlier stage failed"],
+  [task({ status: "canceling", progress: "2 of 3" }), "Asked the database to stop; no answer yet"],
   [task({}), ""],
 ])("note %#", (given, note) => {
   expect(taskNote(given)).toBe(note);

@@ -18,6 +18,7 @@ export function taskNote(
     const why = SKIPPED[task.skip_reason ?? ""] ?? "Skipped";
     return task.skip_note ? `${why}: ${task.skip_note}` : why;
   }
+  if (task.status === "canceling") return "Asked the database to stop; no answer yet";
   return task.progress ?? "";
 }
 

@@ -14,6 +14,7 @@ import panel from "@/shared/ui/Panel.module.css";
 import { QueryGate } from "@/shared/ui/QueryGate";
 import { SkeletonRows } from "@/shared/ui/SkeletonRows";
 import { FormDialog } from "./FormDialog";
+import { LimitField } from "./LimitField";
 import { moved, positionsToWrite } from "./order";
 import classes from "./Settings.module.css";
 import { SlugFields } from "./SlugFields";
@@ -88,7 +89,7 @@ export function EnvironmentsPage() {
   return (
     <Page
       title="Environments"
-      lead="The stops on the way to production, in order. A change goes through them from top to bottom."
+      lead="The stops on the way to production, in order. A change goes through them from top to bottom. Each has an approval tier, and may limit how many tasks run there at once."
       actions={
         mayEdit && (
           <Button leftSection={<Plus size={15} aria-hidden />} onClick={() => setAdding(true)}>
@@ -143,6 +144,7 @@ export function EnvironmentsPage() {
                       databases
                     </div>
                   </div>
+                  <LimitField key={e.version} environment={e} mayEdit={mayEdit} />
                   <Select
                     aria-label={`Approval tier of ${e.name}`}
                     w={170}

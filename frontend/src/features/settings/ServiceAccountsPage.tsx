@@ -1,20 +1,15 @@
 import { Button, TextInput } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { Bot, KeyRound, Plus } from "lucide-react";
+import { Bot, KeyRound } from "lucide-react";
 import { useState } from "react";
 import { auth } from "@/api/endpoints";
 import { fieldProblem } from "@/api/errors";
 import { serviceAccountsQuery } from "@/api/queries";
 import type { ServiceAccountOut } from "@/api/types";
-import { EmptyPanel } from "@/shared/ui/EmptyPanel";
-import { Page } from "@/shared/ui/Page";
-import panel from "@/shared/ui/Panel.module.css";
-import { QueryGate } from "@/shared/ui/QueryGate";
-import { SkeletonRows } from "@/shared/ui/SkeletonRows";
 import { StatusBadge } from "@/shared/ui/StatusBadge";
 import { TimeAgo } from "@/shared/ui/TimeAgo";
 import { FormDialog } from "./FormDialog";
-import classes from "./Settings.module.css";
+import { ListPage } from "./ListPage";
 import { TokenDialog } from "./TokenDialog";
 
 function AddDialog({ onClose }: { onClose: () => void }) {
@@ -57,52 +52,42 @@ export function ServiceAccountsPage() {
   const query = useQuery(serviceAccountsQuery);
   const [adding, setAdding] = useState(false);
   const [issuing, setIssuing] = useState<ServiceAccountOut | null>(null);
-  const add = (
-    <Button leftSection={<Plus size={15} aria-hidden />} onClick={() => setAdding(true)}>
-      Add service account
-    </Button>
-  );
   return (
-    <Page
+    <ListPage
       title="Service accounts"
       lead="For programs such as CI: they file, watch and report. They can never approve."
-      actions={add}
+      query={query}
+      add={{ label: "Add service account", run: () => setAdding(true) }}
+      empty={{
+        icon: Bot,
+        title: "No service accounts",
+        text: "Add one for CI, add it as a developer to a project by its number, then create a token for it.",
+      }}
+      row={(a) => ({
+        key: a.id,
+        name: a.name,
+        about: [
+          <>
+            number {a.id} · added <TimeAgo iso={a.created_at} />
+          </>,
+        ],
+        actions: (
+          <>
+            {a.disabled && <StatusBadge status="canceled" label="Disabled" size="sm" />}
+            <Button
+              variant="default"
+              leftSection={<KeyRound size={14} aria-hidden />}
+              onClick={() => setIssuing(a)}
+              aria-label={`New token of ${a.name}`}
+            >
+              New token
+            </Button>
+          </>
+        ),
+      })}
     >
-      <div className={panel.panel}>
-        <QueryGate query={query} skeleton={<SkeletonRows rows={2} />}>
-          {(accounts) =>
-            accounts.length ? (
-              <ul className={classes.rows}>
-                {accounts.map((a) => (
-                  <li key={a.id} className={classes.row}>
-                    <div className={classes.grow}>
-                      <div className={classes.name}>{a.name}</div>
-                      <div className={classes.sub}>
-                        number {a.id} · added <TimeAgo iso={a.created_at} />
-                      </div>
-                    </div>
-                    {a.disabled && <StatusBadge status="canceled" label="Disabled" size="sm" />}
-                    <Button
-                      variant="default"
-                      leftSection={<KeyRound size={14} aria-hidden />}
-                      onClick={() => setIssuing(a)}
-                      aria-label={`New token of ${a.name}`}
-                    >
-                      New token
-                    </Button>
-                  </li>
-                ))}
-              </ul>
-            ) : (
-              <EmptyPanel icon={Bot} title="No service accounts" action={add}>
-                Add one for CI, add it as a developer to a project by its number, then create a token for it.
-              </EmptyPanel>
-            )
-          }
-        </QueryGate>
-      </div>
       {adding && <AddDialog onClose={() => setAdding(false)} />}
       {issuing && <TokenDialog account={issuing} onClose={() => setIssuing(null)} />}
-    </Page>
+    </ListPage>
   );
 }

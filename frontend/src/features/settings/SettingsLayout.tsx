@@ -1,15 +1,19 @@
 import { Link, Outlet } from "@tanstack/react-router";
 import type { Me } from "@/api/types";
-import { mayInWorkspace, useMe } from "@/app/session";
+import { may, mayInWorkspace, useMe } from "@/app/session";
 import classes from "./Settings.module.css";
 
 type Tab = {
   to:
     | "/settings/environments"
     | "/settings/tiers"
+    | "/settings/freezes"
+    | "/settings/groups"
     | "/settings/projects"
     | "/settings/users"
     | "/settings/service-accounts"
+    | "/settings/plugins"
+    | "/settings/repositories"
     | "/settings/tokens";
   label: string;
   shown?: (me: Me) => boolean;
@@ -18,6 +22,8 @@ type Tab = {
 const TABS: Tab[] = [
   { to: "/settings/environments", label: "Environments" },
   { to: "/settings/tiers", label: "Approval tiers" },
+  { to: "/settings/freezes", label: "Freezes" },
+  { to: "/settings/groups", label: "Groups" },
   { to: "/settings/projects", label: "Projects" },
   { to: "/settings/users", label: "Users", shown: (me) => mayInWorkspace(me, "user.read") },
   {
@@ -25,6 +31,8 @@ const TABS: Tab[] = [
     label: "Service accounts",
     shown: (me) => mayInWorkspace(me, "service_account.edit"),
   },
+  { to: "/settings/plugins", label: "Plugins", shown: (me) => may(me, "plugin.read") },
+  { to: "/settings/repositories", label: "Repositories", shown: (me) => may(me, "repository.read") },
   { to: "/settings/tokens", label: "My tokens" },
 ];
 

@@ -1,56 +1,52 @@
-import { ActionIcon, Button, NumberInput, Radio, Select, Stack, Switch, TagsInput } from "@mantine/core";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { Plus, X } from "lucide-react";
+import { NumberInput, Radio, Select, Stack, Switch } from "@mantine/core";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { catalog } from "@/api/endpoints";
-import { fieldProblem } from "@/api/errors";
+import { ApiError, fieldProblem } from "@/api/errors";
+import { groupsQuery } from "@/api/queries";
 import type { TierOut } from "@/api/types";
 import { say } from "@/shared/ui/say";
+import { EscalationsField } from "./EscalationsField";
 import { FormDialog } from "./FormDialog";
 import classes from "./Settings.module.css";
 import { SlugFields } from "./SlugFields";
-import { emptyStep, fromTier, ROLES, type StepForm, type TierForm, tierProblems, toSteps } from "./tierForm";
+import { StepsField } from "./StepsField";
+import { choices, fromTier, placedProblems, type TierForm, tierProblems, toTier } from "./tierForm";
+import { WindowsField } from "./WindowsField";
 
 const SEVERITIES = [
   { value: "error", label: "Errors" },
   { value: "warning", label: "Errors and warnings" },
   { value: "info", label: "Anything it finds" },
 ];
-const labelOf = (who: string) => ROLES.find((r) => r.value === who)?.label ?? who;
-const whoOf = (label: string) => ROLES.find((r) => r.label === label)?.value ?? label.trim();
 
+/** All rules of an environment in one place. */
 export function TierDialog({ tier, onClose }: { tier: TierOut | null; onClose: () => void }) {
   const client = useQueryClient();
+  const groups = useQuery(groupsQuery);
   const [form, setForm] = useState(() => fromTier(tier));
   const [asked, setAsked] = useState(false);
   const problems = tierProblems(form);
-  const shown = asked ? problems : {};
+  const edit = (some: Partial<TierForm>) => setForm({ ...form, ...some });
   const save = useMutation({
-    mutationFn: () => {
-      const body = {
-        name: form.name.trim(),
-        steps: toSteps(form),
-        self_approval: form.self,
-        rollout: form.rollout,
-        blocking_severity: form.blocking,
-      };
-      return tier
-        ? catalog.patchTier(tier.slug, tier.version, body)
-        : catalog.createTier({ slug: form.slug, ...body });
-    },
+    mutationFn: () =>
+      tier
+        ? catalog.patchTier(tier.slug, tier.version, toTier(form))
+        : catalog.createTier({ slug: form.slug, ...toTier(form) }),
     onSuccess: async () => {
-      await client.invalidateQueries({ queryKey: ["tiers"] });
+      for (const key of ["tiers", "issue", "issues"]) void client.invalidateQueries({ queryKey: [key] });
       say("Tier saved.");
       onClose();
     },
   });
-  const set = (key: number, some: Partial<StepForm>) =>
-    setForm({ ...form, steps: form.steps.map((s) => (s.key === key ? { ...s, ...some } : s)) });
+  const refused = save.error instanceof ApiError ? placedProblems(form, save.error.problem.errors ?? []) : {};
+  const shown: Record<string, string> = { ...refused, ...(asked ? problems : {}) };
+  const whom = choices(groups.data ?? []);
   return (
     <FormDialog
       title={tier ? `Edit ${tier.name}` : "Add tier"}
       confirm="Save"
-      size="lg"
+      size="xl"
       pending={save.isPending}
       error={save.error}
       onClose={onClose}
@@ -62,76 +58,64 @@ export function TierDialog({ tier, onClose }: { tier: TierOut | null; onClose: (
       <SlugFields
         value={form}
         editing={tier !== null}
-        onChange={(some) => setForm({ ...form, ...some })}
+        onChange={edit}
         problems={{ name: shown.name, slug: shown.slug ?? fieldProblem(save.error, "slug") }}
       />
-      <fieldset style={{ border: 0, margin: 0, padding: 0 }}>
+      <fieldset className={classes.fieldset}>
         <legend className={classes.name}>Approval steps, in order</legend>
-        <p className={classes.sub} style={{ margin: "2px 0 8px" }}>
-          Roles, or e-mail addresses of single people. Any one of a step's list may fill it.
+        <p className={classes.hint}>
+          Roles, groups, or e-mail addresses of single people: any of a step's list may fill it, each person
+          at most one step. The number says how many must.
         </p>
-        <Stack gap="xs">
-          <ol className={classes.steps}>
-            {form.steps.map((step, at) => (
-              <li key={step.key} className={classes.step}>
-                <span className={classes.stepNumber}>{at + 1}</span>
-                <TagsInput
-                  aria-label={`Who may fill step ${at + 1}`}
-                  placeholder={step.who.length ? undefined : "Role or e-mail"}
-                  data={ROLES.map((r) => r.label)}
-                  value={step.who.map(labelOf)}
-                  error={shown[step.key]}
-                  onChange={(labels) => set(step.key, { who: labels.map(whoOf) })}
-                />
-                <NumberInput
-                  aria-label={`Approvals needed in step ${at + 1}`}
-                  min={1}
-                  max={10}
-                  value={step.count}
-                  onChange={(count) => set(step.key, { count })}
-                />
-                <ActionIcon
-                  aria-label={`Remove step ${at + 1}`}
-                  onClick={() => setForm({ ...form, steps: form.steps.filter((s) => s.key !== step.key) })}
-                >
-                  <X size={15} />
-                </ActionIcon>
-              </li>
-            ))}
-          </ol>
-          <div>
-            <Button
-              variant="default"
-              leftSection={<Plus size={14} aria-hidden />}
-              onClick={() =>
-                setForm({
-                  ...form,
-                  steps: [...form.steps, emptyStep(Math.max(0, ...form.steps.map((s) => s.key)) + 1)],
-                })
-              }
-            >
-              Add step
-            </Button>
-          </div>
-        </Stack>
+        <StepsField
+          of=""
+          at="steps."
+          steps={form.steps}
+          choices={whom}
+          problems={shown}
+          onChange={(steps) => edit({ steps })}
+        />
       </fieldset>
+      <EscalationsField
+        escalations={form.escalations}
+        choices={whom}
+        problems={shown}
+        onChange={(escalations) => edit({ escalations })}
+      />
+      <Switch
+        size="sm"
+        label="The author may approve"
+        description="Otherwise neither who filed a change nor who edited it last"
+        checked={form.self}
+        onChange={(e) => edit({ self: e.currentTarget.checked })}
+      />
       <Select
         label="Review holds a stage for"
         allowDeselect={false}
         data={SEVERITIES}
         value={form.blocking}
-        onChange={(blocking) => blocking && setForm({ ...form, blocking: blocking as TierForm["blocking"] })}
+        onChange={(blocking) => blocking && edit({ blocking: blocking as TierForm["blocking"] })}
       />
       <Switch
         size="sm"
-        label="The author may approve"
-        checked={form.self}
-        onChange={(e) => setForm({ ...form, self: e.currentTarget.checked })}
+        label="Lower environments come first"
+        description="Held until the same release is applied in every lower environment"
+        checked={form.lowerFirst}
+        onChange={(e) => edit({ lowerFirst: e.currentTarget.checked })}
       />
+      <NumberInput
+        label="Soak, in minutes"
+        description="How long the release must have been in the environment before"
+        min={0}
+        value={form.soak}
+        error={shown.soak}
+        onChange={(soak) => edit({ soak })}
+      />
+      <WindowsField windows={form.windows} problems={shown} onChange={(windows) => edit({ windows })} />
       <Radio.Group
         label="When everything is approved"
         value={form.rollout}
-        onChange={(rollout) => setForm({ ...form, rollout: rollout === "manual" ? "manual" : "auto" })}
+        onChange={(rollout) => edit({ rollout: rollout === "manual" ? "manual" : "auto" })}
       >
         <Stack gap={10} mt={6}>
           <Radio size="xs" value="auto" label="The stage runs by itself" />

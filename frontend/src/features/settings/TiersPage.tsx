@@ -1,7 +1,7 @@
 import { Button } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Pencil, Plus } from "lucide-react";
-import { useState } from "react";
+import { lazy, Suspense, useState } from "react";
 import { tiersQuery } from "@/api/queries";
 import type { TierOut } from "@/api/types";
 import { mayInWorkspace, useMe } from "@/app/session";
@@ -11,7 +11,8 @@ import panel from "@/shared/ui/Panel.module.css";
 import { QueryGate } from "@/shared/ui/QueryGate";
 import { SkeletonRows } from "@/shared/ui/SkeletonRows";
 import classes from "./Settings.module.css";
-import { TierDialog } from "./TierDialog";
+
+const TierDialog = lazy(() => import("./TierDialog").then((m) => ({ default: m.TierDialog })));
 
 /** Who must approve what runs in an environment. */
 export function TiersPage() {
@@ -66,7 +67,9 @@ export function TiersPage() {
         </QueryGate>
       </div>
       {!mayEdit && <p className={classes.sub}>An administrator can change approval tiers.</p>}
-      {editing && <TierDialog tier={editing === "new" ? null : editing} onClose={() => setEditing(null)} />}
+      <Suspense>
+        {editing && <TierDialog tier={editing === "new" ? null : editing} onClose={() => setEditing(null)} />}
+      </Suspense>
     </Page>
   );
 }

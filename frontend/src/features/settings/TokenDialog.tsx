@@ -1,12 +1,10 @@
-import { Button, Modal, Select, Stack, Text, TextInput } from "@mantine/core";
+import { Select, TextInput } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { Copy } from "lucide-react";
 import { useState } from "react";
 import { auth } from "@/api/endpoints";
 import { fieldProblem } from "@/api/errors";
-import { say, sayError } from "@/shared/ui/say";
 import { FormDialog } from "./FormDialog";
-import classes from "./Settings.module.css";
+import { ShownOnceDialog } from "./ShownOnceDialog";
 
 const TERMS = [
   { value: "30", label: "30 days" },
@@ -37,30 +35,14 @@ export function TokenDialog({
     onSuccess: () => client.invalidateQueries({ queryKey: ["tokens"] }),
   });
   if (create.data) {
-    const { token } = create.data;
-    const copy = async () => {
-      await navigator.clipboard.writeText(token);
-      say("Token copied.");
-    };
     return (
-      <Modal opened onClose={onClose} title="Copy the token now" closeOnClickOutside={false}>
-        <Stack gap="sm">
-          <Text size="sm">It is shown once. Penstock keeps only a hash of it.</Text>
-          <div className={classes.token}>
-            <code className="mono" style={{ flex: 1 }}>
-              {token}
-            </code>
-            <Button
-              variant="default"
-              leftSection={<Copy size={14} aria-hidden />}
-              onClick={() => void copy().catch(sayError)}
-            >
-              Copy
-            </Button>
-          </div>
-          <Button onClick={onClose}>I have stored it</Button>
-        </Stack>
-      </Modal>
+      <ShownOnceDialog
+        title="Copy the token now"
+        about="It is shown once. Penstock keeps only a hash of it."
+        value={create.data.token}
+        copied="Token copied."
+        onClose={onClose}
+      />
     );
   }
   return (

@@ -10,15 +10,23 @@ const SEVERITY: Record<FindingOut["severity"], { icon: LucideIcon; word: string 
 };
 const TONE: Record<string, LucideIcon> = { good: CircleCheck, wait: TriangleAlert, bad: CircleAlert };
 
+type Props = {
+  findings: FindingOut[];
+  steps: StepOut[];
+  /** Named where a script is reviewed for several engines. */
+  engine?: string | undefined;
+};
+
 /** The verdict of review, then every finding: what, where, what to do instead. */
-export function ReviewSummary({ findings, steps }: { findings: FindingOut[]; steps: StepOut[] }) {
+export function ReviewSummary({ findings, steps, engine }: Props) {
   const { tone, word, why } = verdict(findings);
   const Icon = TONE[tone] ?? Info;
   const how = stepsText(steps);
   return (
-    <section className={classes.review} aria-label="Review">
+    <section className={classes.review} aria-label={engine ? `Review for ${engine}` : "Review"}>
       <p className={classes.verdict} data-tone={tone}>
         <Icon size={15} aria-hidden />
+        {engine && <span>{engine}:</span>}
         <strong>{word}</strong>
         <span>{why}</span>
         {how && <span className={classes.how}>{how}</span>}

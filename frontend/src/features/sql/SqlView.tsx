@@ -36,6 +36,12 @@ class Note extends WidgetType {
 function decorate(doc: EditorState["doc"], marks: LineMark[]): Extension {
   const ranges = orderMarks(marks, doc.lines).flatMap((mark) => {
     const line = doc.line(mark.line);
+    if (mark.kind === "step")
+      return [
+        Decoration.widget({ widget: new Note(mark.message, mark.kind), block: true, side: -1 }).range(
+          line.from,
+        ),
+      ];
     const place = mark.column ? `Column ${mark.column}: ` : "";
     return [
       Decoration.line({ class: `cm-marked-${mark.kind}` }).range(line.from),
@@ -47,7 +53,7 @@ function decorate(doc: EditorState["doc"], marks: LineMark[]): Extension {
   return EditorView.decorations.of(Decoration.set(ranges, true));
 }
 
-/** SQL to read; lines that failed or that review found something in are marked, with the message below them. */
+/** SQL to read; lines that failed or that review found something in are marked, with the message below; cuts stand above. */
 export function SqlView({ value, label, engine = null, marks = NONE }: Props) {
   const host = useRef<HTMLDivElement>(null);
   // Marks are rebuilt by every render of the page around; only other marks rebuild the editor.

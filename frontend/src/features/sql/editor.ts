@@ -17,7 +17,6 @@ const look = EditorView.theme({
   "&.cm-focused": { outline: "2px solid var(--focus)", outlineOffset: "1px" },
   ".cm-content": { caretColor: "var(--mantine-color-text)" },
   ".cm-cursor": { borderLeftColor: "var(--mantine-color-text)" },
-  ".cm-scroller": { fontFamily: "var(--mantine-font-family-monospace)", lineHeight: "1.6" },
   ".cm-gutters": { background: "transparent", color: "var(--mantine-color-dimmed)", border: "none" },
   ".cm-activeLine": { background: "color-mix(in srgb, var(--tone-run-bg) 35%, transparent)" },
   ".cm-activeLineGutter": { background: "transparent" },
@@ -43,7 +42,15 @@ const look = EditorView.theme({
   ".cm-collapsedLines": { color: "var(--mantine-color-dimmed)", background: "var(--tone-neutral-bg)" },
   ".cm-marked-failed, .cm-marked-error": { background: "var(--tone-bad-bg)" },
   ".cm-marked-warning": { background: "var(--tone-wait-bg)" },
+  // Notes are as wide as what is in view, not as the longest line.
+  ".cm-scroller": {
+    containerType: "inline-size",
+    fontFamily: "var(--mantine-font-family-monospace)",
+    lineHeight: "1.6",
+  },
   ".cm-note": {
+    boxSizing: "border-box",
+    maxWidth: "calc(100cqi - 48px)",
     padding: "2px 10px 4px",
     whiteSpace: "pre-wrap",
     fontFamily: "var(--mantine-font-family)",
@@ -56,6 +63,14 @@ const look = EditorView.theme({
     color: "var(--tone-wait-fg)",
     background: "var(--tone-wait-bg)",
     borderLeftColor: "var(--tone-wait-mark)",
+  },
+  ".cm-note-step": {
+    padding: "3px 10px 1px",
+    fontSize: "11.5px",
+    color: "var(--mantine-color-dimmed)",
+    background: "none",
+    borderLeft: "none",
+    borderTop: "1px dashed var(--line)",
   },
 });
 

@@ -1,4 +1,5 @@
 import type { FindingOut } from "@/api/types";
+import { step } from "@/test/samples";
 import { sortFindings, stepsText, verdict } from "./verdict";
 
 const found = (...severities: FindingOut["severity"][]) =>
@@ -20,12 +21,16 @@ test("the worst comes first, then the order of the script", () => {
   ).toEqual(["error 7", "warning 6", "warning 8", "info 9"]);
 });
 
-const step = (transactional: boolean) => ({ index: 0, transactional, statements: [0] });
 test.each([
   [[], ""],
-  [[step(true)], "Runs in one transaction"],
-  [[step(false)], "Runs outside a transaction"],
-  [[step(true), step(false), step(true)], "Runs in 3 steps, 1 of them outside a transaction"],
+  [[step(0, true)], "Runs in one transaction"],
+  [[step(0, false)], "Runs outside a transaction"],
+  [[step(0, false, { undecidable: true })], "Runs outside a transaction, undecidable after a crash"],
+  [[step(0, true), step(0, false), step(0, true)], "Runs in 3 steps, 1 of them outside a transaction"],
+  [
+    [step(0, false), step(0, false, { undecidable: true })],
+    "Runs in 2 steps, 2 of them outside a transaction, 1 undecidable after a crash",
+  ],
 ])("%j: %s", (steps, words) => {
   expect(stepsText(steps)).toBe(words);
 });

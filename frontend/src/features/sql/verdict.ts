@@ -28,8 +28,14 @@ export function verdict(findings: Pick<FindingOut, "severity">[]): Verdict {
 /** How the script is cut: one transaction, or pieces of which some run outside of one. */
 export function stepsText(steps: StepOut[]): string {
   if (!steps.length) return "";
-  if (steps.length === 1)
-    return steps[0]?.transactional ? "Runs in one transaction" : "Runs outside a transaction";
+  const undecidable = steps.filter((s) => s.undecidable).length;
+  if (steps.length === 1) {
+    const how = steps[0]?.transactional ? "Runs in one transaction" : "Runs outside a transaction";
+    return undecidable ? `${how}, undecidable after a crash` : how;
+  }
   const outside = steps.filter((s) => !s.transactional).length;
-  return `Runs in ${steps.length} steps${outside ? `, ${outside} of them outside a transaction` : ""}`;
+  const parts = [`Runs in ${steps.length} steps`];
+  if (outside) parts.push(`${outside} of them outside a transaction`);
+  if (undecidable) parts.push(`${undecidable} undecidable after a crash`);
+  return parts.join(", ");
 }

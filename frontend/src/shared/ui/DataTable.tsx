@@ -27,7 +27,8 @@ type Props<Row> = {
 export function DataTable<Row>(props: Props<Row>) {
   const { label, columns, rows, rowKey, onOpen, activeKey, markedKeys, dim } = props;
   return (
-    <div className={classes.scroll}>
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls sideways on a phone must scroll by keyboard too
+    <section className={classes.scroll} tabIndex={0} aria-label={`${label}, scrolls sideways`}>
       <table className={classes.table} aria-label={label}>
         <thead>
           <tr>
@@ -66,6 +67,6 @@ export function DataTable<Row>(props: Props<Row>) {
           })}
         </tbody>
       </table>
-    </div>
+    </section>
   );
 }

@@ -18,6 +18,7 @@ class Principal:
         kind: ``person`` or ``service_account``.
         workspace_role: ``admin``, ``dba`` or ``member``.
         projects: project id -> project role.
+        groups: slugs of the groups that the caller belongs to.
     """
 
     id: int
@@ -26,6 +27,7 @@ class Principal:
     email: str | None
     workspace_role: str
     projects: Mapping[int, str] = field(default_factory=dict)
+    groups: frozenset[str] = frozenset()
 
     @property
     def is_person(self) -> bool:

@@ -10,19 +10,44 @@ from __future__ import annotations
 from typing import Final
 
 # Everybody who is signed in.
-SIGNED_IN: Final = frozenset({"account.self", "project.list", "environment.read", "tier.read", "event.read"})
+SIGNED_IN: Final = frozenset(
+    {"account.self", "project.list", "environment.read", "tier.read", "group.read", "event.read"}
+)
 
 _VIEWER = frozenset({"project.read", "database.read", "release.read", "issue.read", "pipeline.read", "task.read"})
-_DEVELOPER = _VIEWER | {"release.create", "issue.create", "issue.edit", "issue.comment", "issue.cancel"}
+_DEVELOPER = _VIEWER | {
+    "release.create",
+    "check.report",
+    "pipeline.create",
+    "issue.create",
+    "issue.edit",
+    "issue.comment",
+    "issue.cancel",
+}
 _RELEASER = _DEVELOPER | {
     "pipeline.hold",
     "stage.advance",
     "task.retry",
     "task.cancel",
     "task.skip",
+    "task.settle",
+    "task.sessions",
+    "check.override",
+    "stage.edit",
     "database.sync",
 }
-_OWNER = _RELEASER | {"issue.approve", "project.edit", "member.edit", "database.edit"}
+_OWNER = _RELEASER | {
+    "issue.approve",
+    "check.require",
+    "project.edit",
+    "project.freeze",
+    "plugin.read",
+    "plugin.edit",
+    "repository.read",
+    "repository.edit",
+    "member.edit",
+    "database.edit",
+}
 
 PROJECT_ROLES: Final = {"viewer": _VIEWER, "developer": _DEVELOPER, "releaser": _RELEASER, "owner": _OWNER}
 
@@ -31,6 +56,9 @@ _WORKSPACE_DBA = _OWNER | {
     "instance.edit",
     "instance.sync",
     "schedule.edit",
+    "environment.freeze",
+    "workspace.stop",
+    "stage.bypass",
     "database.edit",
     "user.read",
 }
@@ -39,6 +67,7 @@ _WORKSPACE_ADMIN = _WORKSPACE_DBA | {
     "project.delete",
     "environment.edit",
     "tier.edit",
+    "group.edit",
     "user.edit",
     "service_account.edit",
     "audit.read",
@@ -53,7 +82,25 @@ WORKSPACE_ROLES: Final = {
 
 # A machine can file, watch and report; it never approves and never overrides (8-api.md 8.3).
 PEOPLE_ONLY: Final = frozenset(
-    {"issue.approve", "task.skip", "user.edit", "service_account.edit", "member.edit", "tier.edit"}
+    {
+        "issue.approve",
+        "task.skip",
+        "task.settle",
+        "check.override",
+        "check.require",
+        "stage.edit",
+        "stage.bypass",
+        "environment.freeze",
+        "project.freeze",
+        "workspace.stop",
+        "user.edit",
+        "service_account.edit",
+        "member.edit",
+        "plugin.edit",
+        "repository.edit",
+        "tier.edit",
+        "group.edit",
+    }
 )
 
 # Machines may watch the machine.

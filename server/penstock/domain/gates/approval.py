@@ -7,38 +7,18 @@ anew each time: steps in order, approvals in the order they were given, one pers
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
 
+from penstock.domain.gates.escalation import Escalation, ReviewFacts, asked_for
 from penstock.domain.gates.gate import Blocker
+from penstock.domain.gates.step import ROLE_LABELS, Filler, Step, in_words
+from penstock.domain.gates.window import Window
 
-
-class Filler(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Who may fill a step: a role (``project:owner``, ``workspace:dba``) or one user by e-mail."""
-
-    role: str | None = None
-    user: str | None = None
-
-    @property
-    def label(self) -> str:
-        """How blockers and pages name it."""
-        return f"role:{self.role}" if self.role else f"user:{self.user}"
-
-
-class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``count`` different people out of ``any_of`` must approve."""
-
-    any_of: tuple[Filler, ...]
-    count: int = 1
-
-    @property
-    def label(self) -> str:
-        """``project owner or DBA``, with the number of people when it is more than one."""
-        who = " or ".join(_words(f) for f in self.any_of)
-        return who if self.count == 1 else f"{self.count} × {who}"
+__all__ = ["ROLE_LABELS", "Filler", "Step"]
 
 
 class TierRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -46,25 +26,38 @@ class TierRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Args:
         blocking_severity: findings of this severity or worse keep a stage closed.
+        requires_lower_environments: a release must be applied in every lower environment first.
+        soak: minutes that it must have been there.
+        windows: spans in which work may start; none: always.
+        escalations: further steps, where what review found asks for them.
     """
 
     steps: tuple[Step, ...] = ()
     self_approval: bool = False
     rollout: Literal["auto", "manual"] = "auto"
     blocking_severity: Literal["error", "warning", "info"] = "error"
+    requires_lower_environments: bool = False
+    soak: int = 0
+    windows: tuple[Window, ...] = ()
+    escalations: tuple[Escalation, ...] = ()
 
 
-ROLE_LABELS = {
-    "project:owner": "project owner",
-    "project:releaser": "releaser",
-    "project:developer": "developer",
-    "workspace:dba": "DBA",
-    "workspace:admin": "administrator",
-}
+def escalate(
+    rules: TierRules, findings: Mapping[str, int], facts: ReviewFacts
+) -> tuple[TierRules, tuple[str | None, ...]]:
+    """The rules with the steps that their escalations add for one stage.
 
+    What could not be parsed is unknown, never safe: where nobody would have to approve it, somebody has to.
 
-def _words(filler: Filler) -> str:
-    return ROLE_LABELS.get(filler.role, filler.role) if filler.role else str(filler.user)
+    Returns:
+        The rules, and for each of their steps why it was added, None for the tier's own.
+    """
+    added = asked_for(rules.escalations, findings, facts)
+    if facts.unparsed is not None and not rules.steps and not added:
+        why = f"change {facts.unparsed} could not be parsed, so a person has to say what it does"
+        added = [(Step((Filler(role="project:owner"), Filler(role="workspace:dba"))), why)]
+    whole = msgspec.structs.replace(rules, steps=(*rules.steps, *(step for step, _ in added)), escalations=())
+    return whole, (*(None for _ in rules.steps), *(why for _, why in added))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +66,7 @@ class Approver:
 
     Args:
         project_role: role in the issue's project, if any.
+        groups: slugs of the groups that the person belongs to.
     """
 
     id: int
@@ -82,6 +76,7 @@ class Approver:
     workspace_role: str
     project_role: str | None
     disabled: bool = False
+    groups: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +91,16 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class StepState:
-    """How far a step is: who filled it, in order."""
+    """How far a step is: who filled it, in order.
+
+    Args:
+        because: why an escalation added it; None for the tier's own.
+    """
 
     index: int
     step: Step
     filled_by: tuple[Approver, ...]
+    because: str | None = None
 
     @property
     def satisfied(self) -> bool:
@@ -136,6 +136,8 @@ def may_fill(step: Step, approver: Approver) -> bool:
 
 
 def _matches(filler: Filler, approver: Approver) -> bool:
+    if filler.group is not None:
+        return filler.group in approver.groups
     if filler.user is not None:
         return approver.email is not None and filler.user.lower() == approver.email.lower()
     scope, _, role = (filler.role or "").partition(":")
@@ -151,19 +153,29 @@ def is_barred(rules: TierRules, approver_id: int, *, author: int, last_editor: i
     return not rules.self_approval and approver_id in (author, last_editor)
 
 
-def assign(rules: TierRules, digest: str, decisions: Sequence[Decision], *, author: int, last_editor: int) -> Approvals:
+def assign(
+    rules: TierRules,
+    digest: str,
+    decisions: Sequence[Decision],
+    *,
+    author: int,
+    last_editor: int,
+    reasons: Sequence[str | None] = (),
+) -> Approvals:
     """Work out which decisions count for which step.
 
     Args:
-        rules: the tier's rules as they are now.
+        rules: the tier's rules as they are now, with the steps of escalations.
         digest: the stage's digest as it is now; decisions on another one are stale and do not count.
         decisions: every decision on the stage, oldest first.
         author: account id of the issue's author.
         last_editor: account id of whoever edited it last.
+        reasons: for each step why an escalation added it.
     """
     latest: dict[int, Decision] = {}
     for decision in decisions:
         if decision.digest == digest and not decision.approver.disabled:
+            latest.pop(decision.approver.id, None)  # whoever decides anew takes a new place in the order
             latest[decision.approver.id] = decision
     rejected = tuple(d.approver for d in latest.values() if d.decision == "reject" and can_ever_fill(rules, d.approver))
     pool = [
@@ -177,7 +189,8 @@ def assign(rules: TierRules, digest: str, decisions: Sequence[Decision], *, auth
         reached = all(s.satisfied for s in states)
         fitting = [d for d in pool if d.id not in used and may_fill(step, d.approver)][: step.count] if reached else []
         used.update(d.id for d in fitting)
-        states.append(StepState(index, step, tuple(d.approver for d in fitting)))
+        because = reasons[index] if index < len(reasons) else None
+        states.append(StepState(index, step, tuple(d.approver for d in fitting), because))
     return Approvals(tuple(states), rejected, frozenset(used))
 
 
@@ -212,13 +225,44 @@ def blockers(approvals: Approvals) -> list[Blocker]:
     if step := approvals.next_step:
         missing = step.step.count - len(step.filled_by)
         people = "an approval" if missing == 1 else f"{missing} approvals"
-        words = " or ".join(_words(f) for f in step.step.any_of)
+        because = f" This step was added because {step.because}." if step.because is not None else ""
         found.append(
             Blocker(
                 "approval",
                 "required",
-                f"Waits for {people} by {words}.",
+                f"Waits for {people} by {in_words(step.step.any_of)}.{because}",
                 tuple(f.label for f in step.step.any_of),
             )
         )
     return found
+
+
+Standing = Literal["fresh", "stale", "void", "withdrawn", "unused"]
+
+
+def standing(
+    rules: TierRules | None, approvals: Approvals | None, digest: str, decision: Decision, *, latest: bool, barred: bool
+) -> tuple[Standing, str | None]:
+    """What has become of a decision, and why it does not count any more.
+
+    Args:
+        digest: the stage's digest as it is now.
+        latest: the person has not decided on this digest again since.
+        barred: the person is the author or last editor now, and may not approve.
+    """
+    who = decision.approver
+    if decision.digest != digest:
+        return "stale", "It was given on an earlier version of this stage."
+    if not latest:
+        return "withdrawn", f"{who.name} decided anew since."
+    if who.disabled:
+        return "void", f"{who.name} can no longer sign in."
+    if rules is None or approvals is None:
+        return "unused", "The approval tier cannot be read."
+    if not can_ever_fill(rules, who):
+        return "void", f"{who.name} no longer has a role that this stage asks for."
+    if decision.decision == "reject" or decision.id in approvals.used:
+        return "fresh", None
+    if barred:
+        return "void", f"{who.name} filed or edited this change."
+    return "unused", "No step needs it at the moment."

@@ -29,10 +29,14 @@ class Order:
     Args:
         verdict: ``open``; ``wait``; or why its tasks are skipped.
         blockers: what it waits for.
+        ended: every predecessor has ended.
+        passes: no predecessor, strong or weak, has ended without passing.
     """
 
     verdict: Literal["open", "wait", "upstream_failed", "upstream_error"]
     blockers: tuple[Blocker, ...] = ()
+    ended: bool = True
+    passes: bool = True
 
 
 def order(predecessors: Sequence[Predecessor]) -> Order:
@@ -41,21 +45,28 @@ def order(predecessors: Sequence[Predecessor]) -> Order:
     When every strong predecessor has ended and one does not pass, the stage is skipped: by error before by failure.  A
     canceled task never skips what follows it: that waits until a person decides.
     """
-    found: list[Blocker] = []
+    ended = all(stage_ended(p.counts) for p in predecessors)
+    passes = all(stage_passes(p.counts) for p in predecessors if stage_ended(p.counts))
     strong = [p for p in predecessors if p.strong]
     if strong and all(stage_ended(p.counts) for p in strong):
+        # What runs all the same waits for the weak ones.
+        waiting = tuple(_waits_for(p) for p in predecessors if not stage_ended(p.counts))
         if any(p.counts["error"] for p in strong):
-            return Order("upstream_error")
-        if any(p.counts["failed"] for p in strong):
-            return Order("upstream_failed")
-        if any(p.counts["skipped"] for p in strong):
-            return Order("upstream_failed")
+            return Order("upstream_error", waiting, ended, passes)
+        if any(p.counts["failed"] or p.counts["skipped"] for p in strong):
+            return Order("upstream_failed", waiting, ended, passes)
+    found: list[Blocker] = []
     for p in predecessors:
         if not stage_ended(p.counts):
-            found.append(Blocker("order", "waiting", f"Waits until {p.name} has ended.", (f"stage:{p.name}",)))
+            found.append(_waits_for(p))
         elif p.strong and not stage_passes(p.counts):
             found.append(_not_passed(p))
-    return Order("wait", tuple(found)) if found else Order("open")
+    return Order("wait" if found else "open", tuple(found), ended, passes)
+
+
+def _waits_for(predecessor: Predecessor) -> Blocker:
+    name = predecessor.name
+    return Blocker("order", "waiting", f"Waits until {name} has ended.", (f"stage:{name}",))
 
 
 def _not_passed(predecessor: Predecessor) -> Blocker:

@@ -32,9 +32,11 @@ SKIP_REASONS: Final = (
     "fail_fast",
 )
 
-# What a stage counts: failed tasks of class ERROR and skips that pass are counted apart, so that "does the stage
-# pass" and
-# "which is the least successful outcome" are answered without reading tasks.
+# When a task runs: if everything before it passes, if something before it does not, or in either case.
+CONDITIONS: Final = ("on_success", "on_failure", "always")
+
+# What a stage counts: failed tasks of class ERROR, failures that are allowed (absorbed) and skips that pass are counted
+# apart, so that "does the stage pass" and "which is the least successful outcome" are answered without reading tasks.
 COUNTED: Final = (
     "waiting",
     "ready",
@@ -47,19 +49,41 @@ COUNTED: Final = (
     "canceled",
     "skipped",
     "passed_over",
+    "absorbed",
 )
 
-# from -> {to}: every move that is legal, whoever makes it.
+# (from, to) -> on what: every move that is legal, whoever makes it.
+MOVES: Final[Mapping[tuple[str, str], str]] = {
+    ("waiting", "ready"): "order satisfied, gates open",
+    ("waiting", "canceled"): "a person",
+    ("waiting", "skipped"): "a person, or what came before",
+    ("waiting", "succeeded"): "settled as applied",
+    ("ready", "waiting"): "a gate closed",
+    ("ready", "scheduled"): "claimed by a runner",
+    ("ready", "canceled"): "a person",
+    ("ready", "skipped"): "a person, or fail_fast",
+    ("ready", "succeeded"): "settled as applied",
+    ("scheduled", "running"): "lease and permit valid",
+    ("scheduled", "ready"): "runner lost, nothing sent",
+    ("scheduled", "waiting"): "a gate closed",
+    ("scheduled", "canceling"): "a person",
+    ("running", "succeeded"): "proof read",
+    ("running", "failed"): "proof read",
+    ("running", "ready"): "interrupted, or tried again",
+    ("running", "canceling"): "a person",
+    ("canceling", "canceling"): "runner lost",
+    ("canceling", "canceled"): "stopped in time",
+    ("canceling", "succeeded"): "it had ended well",
+    ("canceling", "failed"): "it had failed",
+    ("failed", "waiting"): "retry",
+    ("failed", "skipped"): "a person",
+    ("failed", "succeeded"): "settled as applied",
+    ("canceled", "waiting"): "retry",
+    ("canceled", "skipped"): "a person",
+    ("skipped", "waiting"): "its cause is gone",
+}
 TRANSITIONS: Final[Mapping[str, frozenset[str]]] = {
-    "waiting": frozenset({"ready", "canceled", "skipped"}),
-    "ready": frozenset({"waiting", "scheduled", "canceled", "skipped"}),
-    "scheduled": frozenset({"running", "ready", "canceling", "waiting"}),
-    "running": frozenset({"succeeded", "failed", "ready", "canceling"}),
-    "canceling": frozenset({"canceling", "canceled", "succeeded", "failed"}),
-    "succeeded": frozenset(),
-    "failed": frozenset({"waiting", "skipped"}),
-    "canceled": frozenset({"waiting", "skipped"}),
-    "skipped": frozenset({"waiting"}),
+    status: frozenset(to for source, to in MOVES if source == status) for status in TASK_STATUSES
 }
 
 
@@ -68,16 +92,19 @@ def may_move(source: str, target: str) -> bool:
     return target in TRANSITIONS[source]
 
 
-def counter(status: str, skip_reason: str | None, failure_class: str | None) -> str:
+def counter(status: str, skip_reason: str | None, failure_class: str | None, *, allow_failure: bool = False) -> str:
     """Name the stage counter that a task in this state belongs to.
 
     Args:
         status: one of ``TASK_STATUSES``.
         skip_reason: why it is skipped; only ``manual`` and ``condition`` skips pass.
         failure_class: ``failed`` or ``error`` when the status is ``failed``.
+        allow_failure: a failure of class ``failed`` passes; an error never does.
     """
     if status == "failed" and failure_class == "error":
         return "error"
+    if status == "failed" and allow_failure:
+        return "absorbed"
     if status == "skipped" and skip_reason in ("manual", "condition"):
         return "passed_over"
     return status
@@ -94,13 +121,13 @@ def total(counts: Counts) -> int:
 def stage_ended(counts: Counts) -> bool:
     """Every task has ended."""
     return total(counts) == sum(
-        counts[c] for c in ("succeeded", "failed", "error", "canceled", "skipped", "passed_over")
+        counts[c] for c in ("succeeded", "failed", "error", "canceled", "skipped", "passed_over", "absorbed")
     )
 
 
 def stage_passes(counts: Counts) -> bool:
-    """Every task passes: succeeded, or skipped by a person or by its own condition."""
-    return total(counts) == counts["succeeded"] + counts["passed_over"]
+    """Every task passes: succeeded, failed as it may, or skipped by a person or by its own condition."""
+    return total(counts) == counts["succeeded"] + counts["passed_over"] + counts["absorbed"]
 
 
 def stage_status(counts: Counts) -> str:
@@ -119,7 +146,7 @@ def stage_status(counts: Counts) -> str:
     for word in ("error", "failed", "canceled", "skipped"):
         if counts[word]:
             return word
-    return "succeeded" if counts["succeeded"] else "skipped"
+    return "succeeded" if counts["succeeded"] or counts["absorbed"] else "skipped"
 
 
 def pipeline_result(status: str, stages: list[Counts], *, blocked: bool) -> str:

@@ -7,11 +7,12 @@ while the connection was lost is never guessed: ledger and journal are read unde
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
+from penstock.domain import clock, failpoints
 from penstock.engines.base import (
     ApplyRequest,
     ApplyResult,
@@ -30,6 +31,9 @@ from penstock.engines.mysql.failures import connection_lost, of_interruption, of
 from penstock.engines.mysql.journal import Journal
 from penstock.engines.mysql.line import Line
 from penstock.engines.mysql.plan import Plan, Step, make_plan
+from penstock.engines.mysql.points import Point
+from penstock.engines.mysql.rehearsal import Rehearsal
+from penstock.engines.mysql.rehearsals import Rehearsals
 from penstock.engines.mysql.resume import Resumption, resume
 from penstock.engines.mysql.script import Ended, Script
 from penstock.engines.patience import Interrupted, Patience, backoff
@@ -50,10 +54,11 @@ class _PortStops(Exception):
 class Application:
     """One change on its way into one database. Use once."""
 
-    def __init__(self, line: Line, request: ApplyRequest, port: RunPort) -> None:
+    def __init__(self, line: Line, request: ApplyRequest, port: RunPort, rehearsals: Rehearsals) -> None:
         self._line = line
         self._request = request
         self._port = port
+        self._rehearsals = rehearsals
         self._patience = Patience.of(port)
         self._plan = Plan((), 0, None)
         self._tries = 0
@@ -62,7 +67,8 @@ class Application:
         self._last: Failure | None = None
         self._row: LedgerRow | None = None
         self._link: Link | None = None
-        self._started = time.monotonic()
+        self._journal: Journal | None = None
+        self._started = clock.monotonic()
 
     async def run(self) -> ApplyResult:
         """See `penstock.engines.base.EngineSession.apply`."""
@@ -102,6 +108,7 @@ class Application:
                 return await self._refuse(link, self._plan.refusal)
             if not link.has_ledger:
                 await self._line.create_ledger()
+                failpoints.reach(Point.LEDGER_MADE)
             link = await self._line.lock(self._patience)
         except BROKEN as error:
             self._line.hang_up()
@@ -117,15 +124,19 @@ class Application:
     async def _locked(self, link: Link) -> ApplyResult | Failure:
         request = self._request
         self._link = link
-        journal = Journal(link.connection, self._line.database, request, link.pid)
+        journal = self._journal = Journal(link.connection, self._line.database, request, link.pid)
+        failpoints.reach(Point.LOCKED)
+        target = self._line.target
+        rehearsal = Rehearsal(target, self._plan.steps, self._port, self._rehearsals)
         script = self._script = Script(
-            self._line.target, link, self._port, journal, total=self._plan.total, lock_timeout=request.lock_timeout
+            target, link, self._port, journal, rehearsal, total=self._plan.total, lock_timeout=request.lock_timeout
         )
         try:
             await self._ask_port()
             if row := await self._read_row(link):
                 return self._found(row)
             found = await resume(link.connection, self._line.database, journal, self._plan.steps)
+            script.kept = _statements(found.done)
             if found.failure is not None:
                 state: ApplyState = "unknown" if found.failure.kind == "outcome_unknown" else "failed"
                 return self._ended(state, found.failure)
@@ -145,6 +156,9 @@ class Application:
             raise
         finally:
             self._sent = self._sent or script.sent
+            if not link.closed:
+                with suppress(*BROKEN):  # the next attempt reads it off what the step defines
+                    await script.settle()
             await script.close()
             # The lock goes with the connection: the next change, and the next try, get a fresh one.
             await self._line.close()
@@ -168,11 +182,14 @@ class Application:
 
     async def _finish(self) -> None:
         """What shares the last transaction: the checks and the ledger row."""
-        assert self._script is not None  # it calls us
+        assert self._script is not None and self._link is not None  # it calls us, and holds the lock
+        if self._request.verify:  # all rows count, however few the script wanted to see
+            await self._link.connection.run("SET SESSION sql_select_limit = DEFAULT")
         for number, query in enumerate(self._request.verify, 1):
             await self._verify(self._script, number, query)
         await self._ask_port()
-        assert self._link is not None  # it holds the lock
+        if self._journal is not None and any(part.found.defines for step in self._plan.steps for part in step.parts):
+            await self._journal.forget()
         self._row = await ledger.insert(self._link.connection, self._line.database, self._request, self._plan.total)
 
     async def _verify(self, script: Script, number: int, query: str) -> None:
@@ -233,7 +250,7 @@ class Application:
         self._line.hang_up()
         script = self._script
         self._port.log("warning", f"{failure.message} Reading ledger and journal to learn what happened.")
-        until = max(self._port.deadline, time.monotonic() + _PROOF_PATIENCE)
+        until = max(self._port.deadline, clock.monotonic() + _PROOF_PATIENCE)
         patience = Patience(until, log=self._port.log, waiting_on=self._port.waiting_on)
         commit_sent = script is not None and script.commit_sent
         alone = script is not None and script.step is not None and not script.step.transactional
@@ -250,6 +267,8 @@ class Application:
             return self._ended("failed", failure)
         except BROKEN as error:
             return self._ended("unknown", replace(of_our_own(error), kind="outcome_unknown", retry="proof"))
+        if script is not None:
+            script.kept = _statements(found.done)
         if found.failure is not None and found.failure.kind == "outcome_unknown" and found.interrupted:
             return self._ended("unknown", found.failure)
         if state == "canceled":
@@ -275,8 +294,9 @@ class Application:
 
     def _ended(self, state: ApplyState, failure: Failure | None = None, *, row: LedgerRow | None = None) -> ApplyResult:
         script = self._script
-        if state in ("failed", "canceled") and script is not None and script.kept:
-            upto = "Statement 1 stays" if script.kept == 1 else f"Statements 1 to {script.kept} stay"
+        kept = script.kept if script is not None and state not in ("applied", "already_applied") else 0
+        if kept and state != "unknown":
+            upto = "Statement 1 stays" if kept == 1 else f"Statements 1 to {kept} stay"
             message = f"{upto} applied: this server cannot take definitions back. A next attempt goes on after that."
             self._port.log("warning", message)
         return ApplyResult(
@@ -286,6 +306,12 @@ class Application:
             statements_run=script.finished if script else 0,
             statements_total=self._plan.total,
             tries=self._tries,
-            duration=time.monotonic() - self._started,
+            duration=clock.monotonic() - self._started,
             ledger=row,
+            kept=kept,
         )
+
+
+def _statements(done: Sequence[Step]) -> int:
+    """How many statements, from the first on, these steps are."""
+    return done[-1].parts[-1].statement.index + 1 if done else 0

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-_OURS: Final = "NOT IN ('mysql', 'information_schema', 'performance_schema', 'sys', 'penstock')"
+# The server's own databases, our ledger, and our scratch databases.
+_OURS: Final = "NOT REGEXP '^(mysql|information_schema|performance_schema|sys|penstock|penstock_scratch_[0-9a-f]{16})$'"
 
 DATABASES: Final = f"""
     SELECT SCHEMA_NAME, DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME FROM information_schema.SCHEMATA

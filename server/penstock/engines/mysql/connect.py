@@ -15,13 +15,15 @@ from penstock.engines.mysql.driver import BROKEN, Connection, code_of, connect, 
 from penstock.engines.reaction import Reaction
 from penstock.sql.mysql.settings import READING_MODES
 
+OWN_SECONDS: Final = 30.0  # for statements of our own, which are all short
 _HELLO: Final = """
-    SELECT CONNECTION_ID(), @@SESSION.sql_mode, VERSION(), @@version_comment,
+    SELECT CONNECTION_ID(), @@SESSION.sql_mode, VERSION(), @@version_comment, @@SESSION.binlog_format <> 'STATEMENT',
            (SELECT COUNT(*) FROM information_schema.TABLES
-            WHERE TABLE_SCHEMA = 'penstock' AND TABLE_NAME IN ('ledger', 'journal', 'holder')),
+            WHERE TABLE_SCHEMA = 'penstock' AND TABLE_NAME IN ('ledger', 'journal', 'holder', 'definition')),
            (SELECT TABLE_COMMENT FROM information_schema.TABLES
             WHERE TABLE_SCHEMA = 'penstock' AND TABLE_NAME = 'ledger')
 """
+NAMES: Final = {"mariadb": "MariaDB", "mysql": "MySQL"}
 _VERSION: Final = re.compile(r"(?:5\.5\.5-)?(\d+)\.(\d+)\.(\d+)")
 
 
@@ -32,6 +34,8 @@ class Link:
     Args:
         pid: the server's id of the session.
         flavour: ``mysql`` or ``mariadb``.
+        logs_rows: a replica gets the rows that a statement has changed, where the statement might do something else
+            there.
         has_ledger, stamp: as of connecting, or of creating it since.
     """
 
@@ -40,6 +44,7 @@ class Link:
     flavour: str
     version: tuple[int, int, int]
     version_text: str
+    logs_rows: bool
     has_ledger: bool
     stamp: str | None
 
@@ -75,8 +80,9 @@ async def open_link(target: Target) -> Link:
     """Connect, ask the server who we are, and have it read text the way the splitter did. Raises
     `TargetUnavailable`."""
     connection = await open_connection(target)
+    connection.own_seconds = OWN_SECONDS
     try:
-        [(pid, modes, version, comment, tables, stamp)] = await connection.fetch(_HELLO)
+        [(pid, modes, version, comment, logs_rows, tables, stamp)] = await connection.fetch(_HELLO)
         if kept := without_reading_modes(modes):
             await connection.run(f"SET SESSION sql_mode = '{kept}'")
         elif modes:
@@ -86,13 +92,26 @@ async def open_link(target: Target) -> Link:
         if found is None:
             raise pymysql.err.InternalError(2027, f"The server's version {version!r} cannot be read.")
         numbers = (int(found[1]), int(found[2]), int(found[3]))
-        return Link(connection, pid, flavour, numbers, ".".join(found.groups()), tables == 3, stamp)
+        version_text = ".".join(found.groups())
+        return Link(connection, pid, flavour, numbers, version_text, bool(logs_rows), tables == 4, stamp)
     except BROKEN as error:
         connection.close()
         raise TargetUnavailable(connect_failure(target, error)) from error
     except BaseException:
         connection.close()
         raise
+
+
+def check_flavour(target: Target, link: Link) -> None:
+    """Raises `TargetUnavailable` when the server is not what the instance was added as."""
+    if link.flavour != target.engine:
+        there, expected = NAMES[link.flavour], NAMES[target.engine]
+        message = (
+            f"{target.host}:{target.port} is {there} {link.version_text}, but the instance was added as {expected}:"
+            " what was reviewed is not what this server would read, since comments like /*M! … */ and /*!80000 … */"
+            f" hold SQL for one of the two only. Add it again as {there}."
+        )
+        raise TargetUnavailable(Failure("infrastructure", "other_flavour", message))
 
 
 def without_reading_modes(modes: str) -> str:

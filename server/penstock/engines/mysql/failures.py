@@ -8,8 +8,9 @@ from typing import Final
 
 from penstock.engines.attempts import describe
 from penstock.engines.base import ApplyState, Failure, Retry, Session
-from penstock.engines.mysql.codes import DENIED, reaction
+from penstock.engines.mysql.codes import DENIED, QUERY_INTERRUPTED, reaction
 from penstock.engines.mysql.driver import code_of, is_answer, message_of
+from penstock.engines.mysql.evidence import Evidence
 from penstock.engines.patience import Interrupted
 from penstock.engines.reaction import Reaction
 from penstock.sql.statement import Statement
@@ -21,6 +22,12 @@ _RETRY: Final[dict[Reaction, Retry]] = {
 }
 _AT_LINE: Final = re.compile(r" at line (\d+)\Z")
 _SYNTAX: Final = 1064
+_INTERRUPTED: Final = {
+    QUERY_INTERRUPTED: "Somebody ended the statement on the server with KILL QUERY: not Penstock.",
+    1969: "The server's or the script's max_statement_time ended it, not the deadline of the task.",
+    3024: "The server's or the script's max_execution_time ended it, not the deadline of the task.",
+}
+_HOW_TO_GRANT: Final = "Let an owner run the SQL that `penstock instance grants --engine mariadb` prints."
 
 
 def connection_lost(error: BaseException) -> Failure:
@@ -39,7 +46,7 @@ def of_our_own(error: BaseException) -> Failure:
     code = code_of(error)
     if code is None or not is_answer(error):
         return connection_lost(error)
-    hint = "Let an owner run the SQL that `penstock instance grants` prints." if code in DENIED else None
+    hint = _HOW_TO_GRANT if code in DENIED else None
     return Failure("infrastructure", str(code), message_of(error), retry=_RETRY.get(reaction(code), "no"), hint=hint)
 
 
@@ -51,10 +58,11 @@ def of_statement(error: BaseException, statement: Statement) -> Failure:
     if code == _SYNTAX and (at := _AT_LINE.search(message)) and int(at[1]) > 1:
         line, column = statement.line + int(at[1]) - 1, 1
     return Failure(
-        "statement",
+        "statement",  # a limit of the script's own, too: the task's time is another
         str(code),
         message,
         retry="transaction" if reaction(code) is Reaction.AGAIN else "no",
+        hint=_INTERRUPTED.get(code),
         statement_index=statement.index,
         line=line,
         column=column,
@@ -85,8 +93,8 @@ def busy(holders: Sequence[Session]) -> Failure:
     return Failure("infrastructure", "target_busy", message, retry="proof")
 
 
-def undecided(statement: Statement, why: str) -> Failure:
-    """Nobody can tell whether a statement took effect."""
+def undecided(statement: Statement, why: str, evidence: Evidence | None = None) -> Failure:
+    """Nobody can tell whether a statement took effect; what is known goes with it."""
     return Failure(
         "outcome_unknown",
         "outcome_unknown",
@@ -95,4 +103,5 @@ def undecided(statement: Statement, why: str) -> Failure:
         line=statement.line,
         column=statement.column,
         hint="Look at the database, then settle the task by hand.",
+        data=evidence.as_json() if evidence else None,
     )

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import re
-import socket
-import time
-from collections.abc import Awaitable, Callable
 from typing import Final
 
-from penstock.engines.base import InstanceReport, LedgerProtection, Target, TargetUnavailable, TestStep
+from penstock.engines.base import Support, Target, TargetUnavailable
+from penstock.engines.instance_steps import InstanceSteps, StepFailed
 from penstock.engines.mysql import ledger
-from penstock.engines.mysql.connect import Link, open_link
-from penstock.engines.mysql.driver import BROKEN, message_of
+from penstock.engines.mysql.codes import DENIED
+from penstock.engines.mysql.connect import NAMES, Link, check_flavour, open_link
+from penstock.engines.mysql.driver import BROKEN, code_of, message_of
+from penstock.engines.mysql.privileges import ALL, Grant, levels, parse_grants
+from penstock.engines.mysql.scratch import PREFIX
 
+SUPPORT: Final[dict[str, Support]] = {"mariadb": "supported", "mysql": "experimental"}
 _OLDEST: Final = {"mariadb": (10, 6), "mysql": (8, 0)}
-_NAMES: Final = {"mariadb": "MariaDB", "mysql": "MySQL"}
-_GRANT: Final = re.compile(r"GRANT (?P<privileges>.+?) ON (?P<level>\S+) TO ")
 _TLS_ERRORS: Final = ("tls_failed", "2026")
 _LABELS: Final = {
     "createdb": frozenset({"CREATE"}),
@@ -24,84 +22,42 @@ _LABELS: Final = {
     "read_all_stats": frozenset({"PROCESS"}),
     "signal_backend": frozenset({"SUPER", "CONNECTION ADMIN", "CONNECTION_ADMIN"}),
 }
-_PRIVILEGE: Final = re.compile(r"\s*(?:\([^)]*\))?\s*(?:,|\Z)\s*")
+# What every change does to the ledger's tables, without a row to do it to.
+_PROBES: Final = (
+    "INSERT INTO penstock.ledger SELECT * FROM penstock.ledger WHERE FALSE",
+    "INSERT INTO penstock.journal SELECT * FROM penstock.journal WHERE FALSE",
+    "UPDATE penstock.journal SET run = '' WHERE FALSE",
+    "INSERT INTO penstock.holder SELECT * FROM penstock.holder WHERE FALSE",
+    "UPDATE penstock.holder SET since = NULL WHERE FALSE",
+    "INSERT INTO penstock.definition SELECT * FROM penstock.definition WHERE FALSE",
+    "DELETE FROM penstock.definition WHERE FALSE",
+)
+_NO_SCRATCH: Final = (
+    "This login may not create the databases penstock_scratch_…, in which it is worked out what a definition becomes:"
+    " a definition that a crash interrupts is then undecidable, and a person has to look."
+)
+_HOW_TO_GRANT: Final = "Let an owner run the SQL that `penstock instance grants --engine {} {}` prints."
 
 
-class _Failed(Exception):
-    """A step found what is wrong."""
-
-
-class InstanceTest:
+class InstanceTest(InstanceSteps):
     """One test of one instance. Use once."""
 
+    broken = BROKEN
+
     def __init__(self, target: Target) -> None:
-        self._target = target
-        self._steps: list[TestStep] = []
+        super().__init__(target)
         self._link: Link | None = None
         self._refused: TargetUnavailable | None = None
-        self._flavour: str | None = None
-        self._version: str | None = None
-        self._identity: str | None = None
-        self._privileges: tuple[str, ...] = ()
-        self._ledger: LedgerProtection = "unknown"
 
-    async def run(self) -> InstanceReport:
-        """Take the steps in order; the first that fails is the last."""
-        steps: dict[str, Callable[[], Awaitable[str]]] = {
-            "dns": self._dns,
-            "tcp": self._tcp,
-            "tls": self._tls,
-            "login": self._login,
-            "version": self._check_version,
-            "privileges": self._check_privileges,
-        }
-        try:
-            for name, step in steps.items():
-                if not await self._take(name, step):
-                    break
-        finally:
-            if self._link is not None:
-                self._link.connection.close()
-        passed = {step.name for step in self._steps if step.ok}
-        return InstanceReport(
-            reachable="tcp" in passed,
-            authenticated="login" in passed,
-            version=self._version,
-            flavour=self._flavour,
-            privileges=self._privileges,
-            ledger=self._ledger,
-            identity=self._identity,
-            steps=tuple(self._steps),
-        )
+    def _support(self) -> Support | None:
+        return SUPPORT[self._flavour] if self._flavour else None
 
-    async def _take(self, name: str, step: Callable[[], Awaitable[str]]) -> bool:
-        started = time.monotonic()
-        try:
-            async with asyncio.timeout(self._target.connect_timeout + 1):  # connecting has a time of its own
-                detail, ok = await step(), True
-        except TimeoutError:
-            detail, ok = f"No answer within {self._target.connect_timeout:g} s.", False
-        except _Failed as error:
-            detail, ok = str(error), False
-        except TargetUnavailable as error:
-            detail, ok = error.message, False
-        except BROKEN as error:
-            detail, ok = message_of(error), False
-        self._steps.append(TestStep(name, ok, detail, round((time.monotonic() - started) * 1000, 1)))
-        return ok
+    def _words(self, error: BaseException) -> str:
+        return message_of(error)
 
-    async def _dns(self) -> str:
-        loop = asyncio.get_running_loop()
-        try:
-            found = await loop.getaddrinfo(self._target.host, self._target.port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
-            raise _Failed(f"The name {self._target.host!r} cannot be resolved: {error}") from error
-        return ", ".join(sorted({str(address[4][0]) for address in found}))
-
-    async def _tcp(self) -> str:
-        _, writer = await asyncio.open_connection(self._target.host, self._target.port)
-        writer.close()
-        return f"Port {self._target.port} answers."
+    def _hang_up(self) -> None:
+        if self._link is not None:
+            self._link.connection.close()
 
     async def _tls(self) -> str:
         """The protocol negotiates TLS on the way to the login, so this step goes as far and keeps what it got."""
@@ -111,7 +67,7 @@ class InstanceTest:
             if error.failure.code in _TLS_ERRORS:
                 raise
             if error.failure.code == "target_unreachable":
-                raise _Failed(f"The port answers, but not like MySQL: {error.message}") from error
+                raise StepFailed(f"The port answers, but not like MySQL: {error.message}") from error
             self._refused = error
             return "The server went on to the login."
         if self._target.tls == "disable":
@@ -130,10 +86,11 @@ class InstanceTest:
     async def _check_version(self) -> str:
         link = self._ours
         self._flavour, self._version = link.flavour, link.version_text
-        name = _NAMES[link.flavour]
+        name = NAMES[link.flavour]
+        check_flavour(self._target, link)
         if link.version < _OLDEST[link.flavour]:
             oldest = ".".join(map(str, _OLDEST[link.flavour]))
-            raise _Failed(f"{name} {self._version} is too old; {oldest} and later are supported.")
+            raise StepFailed(f"{name} {self._version} is too old; {oldest} and later are supported.")
         await self._refuse_clusters()
         if link.flavour == "mysql":
             self._identity = await link.connection.value("SELECT @@server_uuid")
@@ -144,31 +101,50 @@ class InstanceTest:
         """GET_LOCK is per node: where several nodes take writes, nothing keeps two attempts apart."""
         connection = self._ours.connection
         if await connection.fetch("SHOW GLOBAL VARIABLES WHERE Variable_name = 'wsrep_on' AND Value = 'ON'"):
-            raise _Failed("This is a node of a Galera cluster, whose locks do not reach the other nodes.")
+            raise StepFailed("This is a node of a Galera cluster, whose locks do not reach the other nodes.")
         if self._ours.flavour == "mysql" and await connection.fetch(
             "SELECT 1 FROM performance_schema.replication_group_members WHERE MEMBER_STATE = 'ONLINE'"
         ):
-            raise _Failed("This is a member of Group Replication, whose locks do not reach the other members.")
+            raise StepFailed("This is a member of Group Replication, whose locks do not reach the other members.")
         # A proxy answers CONNECTION_ID() itself, or passes our statements to another session.
         pids = {int(await connection.value("SELECT CONNECTION_ID() + 0")) for _ in range(2)}
         if pids != {self._ours.pid} or self._ours.pid & 0xFFFFFFFF != connection.thread_id():
-            raise _Failed("A proxy is in front of the server; connect to the server itself.")
+            raise StepFailed("A proxy is in front of the server; connect to the server itself.")
 
     async def _check_privileges(self) -> str:
         connection = self._ours.connection
         held = parse_grants([row[0] for row in await connection.fetch("SHOW GRANTS")])
-        everywhere = {privilege for privileges, level in held if level == "*.*" for privilege in privileges}
-        labels = [label for label, any_of in _LABELS.items() if everywhere & (any_of | {"ALL PRIVILEGES"})]
-        if "ALL PRIVILEGES" in everywhere:
+        everywhere = {privilege for grant in held if grant.database == "*" for privilege in grant.privileges}
+        labels = [label for label, any_of in _LABELS.items() if everywhere & (any_of | {ALL})]
+        if ALL in everywhere:
             labels.insert(0, "superuser")
-        here = {"*.*", f"{self._target.database}.*"}
-        if any(level in here and privileges & {"CREATE", "ALL PRIVILEGES"} for privileges, level in held):
+        if _may_create_in(self._target.database or "", held):
             labels.append("create_in_database")
+        if may_rehearse(held):
+            labels.append("scratch")
         if await connection.value("SELECT @@GLOBAL.read_only"):
             labels.append("read_only")
         self._privileges = tuple(labels)
-        self._ledger = ledger.protection(held, exists=self._ours.has_ledger)
-        return f"{', '.join(labels) or 'none beyond signing in'}; ledger {self._ledger}."
+        self._ledger = ledger.protection(levels(held, "penstock"), exists=self._ours.has_ledger)
+        if "read_only" not in labels:
+            await self._check_ledger(held)
+        without = "" if "scratch" in labels else f" {_NO_SCRATCH}"
+        return f"{', '.join(labels) or 'none beyond signing in'}; ledger {self._ledger}.{without}"
+
+    async def _check_ledger(self, held: list[Grant]) -> None:
+        """Without its rows in the ledger no change can be applied, so this is found out before the first one."""
+        how = _HOW_TO_GRANT.format(self._target.engine, self._target.username)
+        if not self._ours.has_ledger:
+            if not _may_create_in("penstock", held):
+                raise StepFailed(f"This login sees no ledger and may not create the database penstock. {how}")
+            return
+        for probe in _PROBES:
+            try:
+                await self._ours.connection.run(probe)
+            except BROKEN as error:
+                if code_of(error) not in DENIED:
+                    raise
+                raise StepFailed(f"This login may not write into the ledger: {message_of(error)}. {how}") from error
 
     @property
     def _ours(self) -> Link:
@@ -176,12 +152,12 @@ class InstanceTest:
         return self._link
 
 
-def parse_grants(lines: list[str]) -> list[tuple[frozenset[str], str]]:
-    """Privileges and the level they hold on, as in ``*.*`` or ``shop.*``, from what SHOW GRANTS answers."""
-    found = []
-    for line in lines:
-        if grant := _GRANT.match(line):
-            privileges = frozenset(p.strip() for p in _PRIVILEGE.split(grant["privileges"]) if p.strip())
-            level = grant["level"].replace("`", "").replace("\\_", "_")
-            found.append((privileges, level))
-    return found
+def may_rehearse(held: list[Grant]) -> bool:
+    """Whether a login with these grants may make scratch databases and work in them."""
+    example = PREFIX + "0" * 16
+    here = [grant for grant in held if grant.table == "*" and grant.reaches(example)]
+    return all(any(grant.gives(privilege) for grant in here) for privilege in ledger.SCRATCH_PRIVILEGES)
+
+
+def _may_create_in(database: str, held: list[Grant]) -> bool:
+    return any(grant.table == "*" and grant.gives("CREATE") and grant.reaches(database) for grant in held)

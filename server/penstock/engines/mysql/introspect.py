@@ -21,6 +21,7 @@ async def introspect(target: Target) -> list[DatabaseSchema]:
     """Every database that this login sees, except the server's own and ours. Raises `TargetUnavailable`."""
     link = await open_link(replace(target, database=None))
     connection = link.connection
+    connection.own_seconds = None  # a large catalog takes its time
     try:
         databases = await connection.fetch(catalog.DATABASES)
         tables = await connection.fetch(catalog.TABLES)

@@ -48,11 +48,20 @@ _HOLDER: Final = f"""CREATE TABLE IF NOT EXISTS penstock.holder (
     since DATETIME(6) NOT NULL,
     PRIMARY KEY (database_name)
 ) {_END} COMMENT = 'penstock holder 1'"""
-TABLES: Final = (_DATABASE, _LEDGER, _JOURNAL, _HOLDER)
+_DEFINITION: Final = f"""CREATE TABLE IF NOT EXISTS penstock.definition (
+{_KEY}    digest VARCHAR(80) NOT NULL,
+    description MEDIUMTEXT NOT NULL,
+    PRIMARY KEY (database_name, project, version, digest)
+) {_END} COMMENT = 'penstock definition 1'"""
+TABLES: Final = (_DATABASE, _LEDGER, _JOURNAL, _HOLDER, _DEFINITION)
 _COLUMNS: Final = (
     "project, version, name, change_digest, release_digest, deployment, statement_count, run, actor, applied_at"
 )
 _READ: Final = f"SELECT {_COLUMNS} FROM penstock.ledger WHERE database_name = "
+SCRATCH_PRIVILEGES: Final = (
+    "SELECT", "CREATE", "ALTER", "DROP", "INDEX", "REFERENCES", "TRIGGER", "CREATE VIEW", "SHOW VIEW",
+    "CREATE ROUTINE", "ALTER ROUTINE",
+)  # fmt: skip
 _GIVES_POWER: Final = frozenset({"ALL PRIVILEGES", "UPDATE", "DELETE", "DROP", "ALTER", "TRIGGER", "SUPER"})
 
 
@@ -139,6 +148,10 @@ def grants(login: str) -> str:
         f"GRANT SELECT, INSERT ON penstock.ledger TO {account};\n"
         f"GRANT SELECT, INSERT, UPDATE ON penstock.journal TO {account};\n"
         f"GRANT SELECT, INSERT, UPDATE ON penstock.holder TO {account};\n"
+        f"GRANT SELECT, INSERT, DELETE ON penstock.definition TO {account};\n"
+        "-- For empty copies, in which it is worked out what a definition will become.\n"
+        f"GRANT {', '.join(SCRATCH_PRIVILEGES)}\n"
+        f"    ON `penstock\\_scratch\\_%`.* TO {account};\n"
     )
 
 

@@ -10,7 +10,7 @@ from penstock.engines.attempts import describe, is_older_attempt
 from penstock.engines.base import Failure, LedgerRow, Session, Target, TargetUnavailable
 from penstock.engines.mysql import activity, ledger
 from penstock.engines.mysql.codes import DENIED
-from penstock.engines.mysql.connect import Link, open_link
+from penstock.engines.mysql.connect import Link, check_flavour, open_link
 from penstock.engines.mysql.driver import BROKEN, code_of, text
 from penstock.engines.mysql.failures import busy, of_our_own
 from penstock.engines.patience import Interrupted, Patience, backoff
@@ -32,6 +32,7 @@ class Line:
             await self.close()
         if self._link is None:
             self._link, self._used = await open_link(self.target), False
+            check_flavour(self.target, self._link)
         ledger.check_stamp(self._link)
         return self._link
 

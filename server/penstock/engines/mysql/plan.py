@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final
 
@@ -21,11 +22,13 @@ _THREAD_FROM: Final = 20_000  # bytes; smaller changes are read faster than a th
 _REFUSALS: Final = {
     "transaction_control": "Penstock keeps the transactions of a change, so it must not control them.",
     "session_tampering": "A change must not change whose session this is, its locks, or how its own text is read.",
+    "ledger_tampering": "A change must not write or redefine what is in the database penstock, which proves changes.",
     "ambiguous_statement": "The server would read more than one statement here.",
 }
 _HINTS: Final = {
     "transaction_control": "Remove START TRANSACTION, COMMIT, ROLLBACK, LOCK TABLES, SET autocommit and the like.",
     "session_tampering": "Remove SET ROLE, the lock function, the character set or the SQL mode.",
+    "ledger_tampering": "Remove the statement; to record a change that was applied by hand, settle or baseline it.",
 }
 
 
@@ -68,28 +71,44 @@ class Plan:
 
 async def make_plan(request: ApplyRequest, engine: str, database: str) -> Plan:
     """Split and classify a change, off the event loop when it is large."""
-    if len(request.statement) < _THREAD_FROM:
+    if _is_small(request):
         return _make_plan(request, engine, database)
     return await asyncio.to_thread(_make_plan, request, engine, database)
 
 
 def _make_plan(request: ApplyRequest, engine: str, database: str) -> Plan:
+    steps: Sequence[Step]
     try:
-        statements = split(request.statement, engine)
+        steps = _few_steps(request.statement, engine) if _is_small(request) else _steps(request.statement, engine)
     except SplitError as error:
         failure = Failure("statement", error.code, error.reason, line=error.line, column=error.column)
         return Plan((), 0, failure)
     dialect = Dialect(mariadb=engine == "mariadb")
-    parts = [Part(statement, classify(statement, dialect)) for statement in statements]
-    refusals = (_refuse(part, database) for part in parts)
+    refusals = (_refuse(part, database) for step in steps for part in step.parts)
     refusal = next((r for r in refusals if r), None) or _refuse_verify(request, engine, dialect) or too_long(request)
+    return Plan(steps, sum(len(step.parts) for step in steps), refusal)
+
+
+def _is_small(request: ApplyRequest) -> bool:
+    return len(request.statement) < _THREAD_FROM
+
+
+@lru_cache(maxsize=64)
+def _few_steps(statement: bytes, engine: str) -> Sequence[Step]:
+    """Keeps the last ones: one change goes to many databases, and its steps follow from its bytes alone."""
+    return _steps(statement, engine)
+
+
+def _steps(statement: bytes, engine: str) -> Sequence[Step]:
+    dialect = Dialect(mariadb=engine == "mariadb")
+    parts = [Part(each, classify(each, dialect)) for each in split(statement, engine)]
     steps = []
     for step in cut([part.found for part in parts]):
         of_step = [parts[index] for index in step.statements]
         text = "\0".join(part.statement.text for part in of_step)
         digest = "sha256:" + sha256(text.encode()).hexdigest()
         steps.append(Step(step.statements[0], digest, step.transactional, of_step))
-    return Plan(steps, len(statements), refusal)
+    return steps
 
 
 def _refuse(part: Part, database: str) -> Failure | None:

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 from penstock.engines.base import Failure
 from penstock.engines.mysql.driver import Connection
+from penstock.engines.mysql.evidence import Evidence
 from penstock.engines.mysql.failures import undecided
-from penstock.engines.mysql.fingerprint import fingerprint
-from penstock.engines.mysql.journal import Entry, Journal
+from penstock.engines.mysql.fingerprint import describe, digest
+from penstock.engines.mysql.journal import Entry, Foreign, Journal, Mark
 from penstock.engines.mysql.plan import Step
 from penstock.engines.mysql.script import resumable
+from penstock.sql.mysql.ddl import Resume
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class Resumption:
 async def resume(connection: Connection, database: str, journal: Journal, steps: Sequence[Step]) -> Resumption:
     """Read the journal under the lock. Raises as the server does."""
     entries = await journal.read()
+    for other in journal.foreign:
+        await _decide_foreign(connection, database, journal, other)
     if not entries:
         return Resumption(left=steps)
     known = {(entry.seq, entry.digest): entry for entry in entries if entry.state != "failed"}
@@ -46,12 +50,12 @@ async def resume(connection: Connection, database: str, journal: Journal, steps:
         if entry is None:
             break
         if entry.state == "intent":
-            decided = await _decide(connection, database, step, entry)
+            decided = await _decide(connection, database, journal, step, entry)
             if isinstance(decided, Failure):
                 return Resumption(done, steps[len(done) :], decided, interrupted=True)
             if not decided:
                 break
-            await journal.write(step.seq, step.digest, "done")
+            await journal.write(Mark(step.seq, step.digest, "done"))
         done.append(step)
     while done and not done[-1].has_effect:
         done.pop()
@@ -64,22 +68,49 @@ async def resume(connection: Connection, database: str, journal: Journal, steps:
     return Resumption(done, left)
 
 
-async def _decide(connection: Connection, database: str, step: Step, entry: Entry) -> bool | Failure:
-    """Whether a step that was running is done; False when it may simply run again."""
+async def _decide(connection: Connection, database: str, journal: Journal, step: Step, entry: Entry) -> bool | Failure:
+    """Whether a step that was running is done; False when it may simply run again (design 4.2)."""
     part = step.parts[0]
     found, statement = part.found, part.statement
     if step.transactional:
         return undecided(statement, "an attempt was lost while it changed tables that know no transactions.")
     if found.resume == "repeat":
         return False
-    if found.resume == "never" or entry.before is None:
+    if not found.defines:
         return undecided(statement, "an attempt was lost while it ran, and it may or may not be run twice.")
-    now = await fingerprint(connection, database, found.defines)
-    if entry.expected is not None and now == entry.expected and now != entry.before:
-        return True
-    if now == entry.before:
-        return False
-    return undecided(statement, "an attempt was lost while it ran, and what it defines is not as it was before.")
+    now = await describe(connection, database, found.defines)
+    fingerprint = digest(now)
+    if found.resume == "compare" and entry.before is not None:
+        if fingerprint == entry.expected and entry.expected != entry.before:
+            return True
+        if fingerprint == entry.before:
+            # It did not run, or it is of those that may run twice where they leave the definition as it is: everything
+            # else is "never", see `sql.mysql.alterations`.
+            return False
+    before, expected = await journal.description(entry.before), await journal.description(entry.expected)
+    return undecided(statement, _why(found.resume, entry), Evidence(before, expected, now))
+
+
+async def _decide_foreign(connection: Connection, database: str, journal: Journal, other: Foreign) -> None:
+    """Write down how a lost step of another change ended, before anything we do blurs it."""
+    entry = other.entry
+    objects = await journal.objects(other) if entry.before is not None else []
+    if not objects:
+        return
+    now = digest(await describe(connection, database, objects))
+    if now == entry.expected and entry.expected != entry.before:
+        await journal.decide(other, "done")
+    elif now == entry.before:
+        await journal.decide(other, "failed")
+
+
+def _why(resume: Resume, entry: Entry) -> str:
+    lost = "an attempt was lost while it ran, and"
+    if resume == "never" or entry.before is None:
+        return f"{lost} it may or may not be run twice."
+    if entry.expected is None:
+        return f"{lost} what it defines is not as it was before; what it was to become could not be foreseen."
+    return f"{lost} what it defines is neither as it was before nor as it was to become."
 
 
 def _other_bytes(seq: int) -> Failure:

@@ -10,11 +10,12 @@ from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any, Final, TypeVar
 
+from penstock.domain import clock
 from penstock.engines.attempts import describe
 from penstock.engines.base import RunPort, Session, Target, TargetUnavailable
 from penstock.engines.mysql import activity
 from penstock.engines.mysql.codes import QUERY_INTERRUPTED
-from penstock.engines.mysql.connect import Link, open_connection
+from penstock.engines.mysql.connect import OWN_SECONDS, Link, open_connection
 from penstock.engines.mysql.driver import BROKEN, Connection, code_of
 from penstock.engines.patience import Interrupted, Patience
 
@@ -25,7 +26,8 @@ _FIRST_LOOK: Final = 0.5
 _LOOK_EVERY: Final = 1.0
 _IDLE_LOOKS: Final = 3  # in a row
 _CANCEL_PATIENCE: Final = 2.0
-_IDLE: Final = "Sleep"
+_LOOK_AGAIN: Final = 10.0  # seconds after the observing connection was refused or lost
+_IDLE: Final = ("Sleep", "")  # it waits for us, or is gone
 
 
 class Watch:
@@ -40,7 +42,7 @@ class Watch:
         self._port = port
         self._patience = Patience.of(port)
         self._observer: Connection | None = None
-        self._blind = False
+        self._blind_until = 0.0
         self._blockers: set[int] = set()
 
     async def close(self) -> None:
@@ -61,15 +63,18 @@ class Watch:
             Interrupted: by a cancel or the deadline; the server has confirmed the end, or the connection is closed.
             MySQLError, OSError: as ``work`` does.
         """
-        running = asyncio.ensure_future(work)
-        patience = patience or self._patience
+        with self._link.connection.watched():
+            return await self._run(asyncio.ensure_future(work), patience or self._patience)
+
+    async def _run(self, running: asyncio.Future[T], patience: Patience) -> T:
         canceled = asyncio.ensure_future((patience.canceled or asyncio.Event()).wait())
-        idle = 0
+        either: set[asyncio.Future[Any]] = {running, canceled}
+        idle, received = 0, -1
         look = self._first_look
         try:
             while not running.done():
                 timeout = min(look, patience.left)
-                await asyncio.wait({running, canceled}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait(either, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
                 if running.done():
                     break
                 if canceled.done() or patience.left <= 0:
@@ -78,7 +83,9 @@ class Watch:
                     if error is None or code_of(error) not in (None, QUERY_INTERRUPTED, *range(2000, 3000)):
                         break  # it had ended by itself
                     raise Interrupted("canceled" if canceled.done() else "timeout")
-                idle = idle + 1 if await self._look() else 0
+                before, received = received, self._link.connection.received
+                # While rows are being read, the server may well have sent them all.
+                idle = idle + 1 if await self._look() and received == before else 0
                 if idle == _IDLE_LOOKS and not running.done():
                     # The server is done and we have no answer: the network has swallowed it.
                     self._link.connection.close()
@@ -122,7 +129,7 @@ class Watch:
             self._lose_sight(error)
             return False
         self._show(sessions)
-        return command == _IDLE and not sessions
+        return command in _IDLE and not sessions
 
     def _show(self, sessions: list[Session]) -> None:
         pids = {session.pid for session in sessions}
@@ -134,16 +141,19 @@ class Watch:
         self._blockers = pids
 
     async def _observe(self) -> Connection | None:
-        if self._observer is None and not self._blind:
+        if self._observer is None and clock.monotonic() >= self._blind_until:
             try:
                 self._observer = await open_connection(self._target)
+                self._observer.own_seconds = OWN_SECONDS
             except TargetUnavailable as error:
                 self._lose_sight(error)
         return self._observer
 
     def _lose_sight(self, error: Exception) -> None:
-        self._blind = True
+        """For a while: whoever never looked again would wait for an answer that the network has swallowed."""
+        first, self._blind_until = not self._blind_until, clock.monotonic() + _LOOK_AGAIN
         if self._observer is not None:
             self._observer.close()
             self._observer = None
-        self._port.log("debug", f"Cannot look at the server's sessions: {error}")
+        if first:
+            self._port.log("debug", f"Cannot look at the server's sessions: {error}")

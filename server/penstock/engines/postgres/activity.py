@@ -3,10 +3,12 @@ end."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Final
 
 import asyncpg
 
+from penstock.domain import clock
 from penstock.engines.attempts import describe as describe
 from penstock.engines.attempts import is_older_attempt as is_older_attempt
 from penstock.engines.base import Session
@@ -17,6 +19,13 @@ LOCK_CLASS: Final = 0x50454E53
 LOCK_OBJECT: Final = 1
 # Answers by its command tag, so that it can travel in one message with BEGIN.
 TRY_LOCK: Final = f"SELECT 1 WHERE pg_catalog.pg_try_advisory_xact_lock({LOCK_CLASS}, {LOCK_OBJECT})"
+TRY_SESSION_LOCK: Final = f"SELECT 1 WHERE pg_catalog.pg_try_advisory_lock({LOCK_CLASS}, {LOCK_OBJECT})"
+HOLDS_LOCK: Final = f"""
+    SELECT EXISTS (SELECT FROM pg_catalog.pg_locks l
+                   WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
+                     AND l.classid = {LOCK_CLASS}::oid AND l.objid = {LOCK_OBJECT}::oid
+                     AND l.pid = pg_catalog.pg_backend_pid())
+"""
 LOCKED: Final = "SELECT 1"
 
 _SESSION: Final = """
@@ -46,6 +55,11 @@ _HOLDERS: Final = (
 )
 _STATE: Final = "SELECT a.state FROM pg_catalog.pg_stat_activity a WHERE a.pid = $1 AND a.backend_start = $2"
 _SAME: Final = " FROM pg_catalog.pg_stat_activity a WHERE a.pid = $1 AND a.backend_start = $2"
+# Whoever had this pid when we were let in is us, and nobody else: it must have been there by then. A second for clocks.
+_STARTED: Final = """
+    SELECT a.backend_start FROM pg_catalog.pg_stat_activity a
+    WHERE a.pid = $1 AND a.backend_start <= pg_catalog.clock_timestamp() - pg_catalog.make_interval(secs => $2)
+"""
 _CANCEL: Final = "SELECT pg_catalog.pg_cancel_backend(a.pid)" + _SAME
 _TERMINATE: Final = "SELECT pg_catalog.pg_terminate_backend(a.pid)" + _SAME
 
@@ -69,20 +83,31 @@ async def lock_holders(connection: asyncpg.Connection) -> list[Session]:
     return await _sessions(connection, _HOLDERS)
 
 
+async def started_at(connection: asyncpg.Connection, session: Session | Link) -> datetime | None:
+    """When that very session began on the server, which a link may not know yet; None when it is gone."""
+    if isinstance(session, Link) and session.started_at is None:
+        age = clock.monotonic() - session.opened - 1.0
+        session.started_at = await connection.fetchval(_STARTED, session.pid, age, timeout=OWN_SECONDS)
+    return session.started_at
+
+
 async def is_busy(connection: asyncpg.Connection, link: Link) -> bool:
     """Whether that very session is at work; when it is not, its answer is on the way, or lost."""
-    state = await connection.fetchval(_STATE, link.pid, link.started_at, timeout=OWN_SECONDS)
+    started = await started_at(connection, link)
+    state = await connection.fetchval(_STATE, link.pid, started, timeout=OWN_SECONDS)
     return state in ("active", "fastpath function call")
 
 
 async def cancel(connection: asyncpg.Connection, session: Session | Link) -> bool:
     """Cancel what that very session runs, not what a later session with its pid does."""
-    return bool(await connection.fetchval(_CANCEL, session.pid, session.started_at, timeout=OWN_SECONDS))
+    started = await started_at(connection, session)
+    return bool(await connection.fetchval(_CANCEL, session.pid, started, timeout=OWN_SECONDS))
 
 
 async def terminate(connection: asyncpg.Connection, session: Session | Link) -> bool:
     """End that very session; False when it is gone already."""
-    return bool(await connection.fetchval(_TERMINATE, session.pid, session.started_at, timeout=OWN_SECONDS))
+    started = await started_at(connection, session)
+    return bool(await connection.fetchval(_TERMINATE, session.pid, started, timeout=OWN_SECONDS))
 
 
 async def _sessions(connection: asyncpg.Connection, query: str, *args: Any) -> list[Session]:

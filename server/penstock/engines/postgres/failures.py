@@ -85,6 +85,72 @@ def busy(holders: Sequence[Session]) -> Failure:
     )
 
 
+def lock_lost() -> Failure:
+    """A statement of the change has let go of the session's locks."""
+    return Failure(
+        "statement",
+        "lock_lost",
+        "The session has lost its lock on the database: a statement before this one has released it.",
+        hint="Remove pg_advisory_unlock_all and the like; the next attempt goes on after the steps that are done.",
+    )
+
+
+def journal_conflict(statements: Sequence[Statement], index: int) -> Failure:
+    """The journal knows a step of this version that is not in these bytes."""
+    at = statements[index] if index < len(statements) else None
+    return Failure(
+        "version_conflict",
+        "journal_conflict",
+        f"A part of other bytes of this version was applied here before; they differ from statement {index + 1} on.",
+        statement_index=at.index if at else None,
+        line=at.line if at else None,
+        column=at.column if at else None,
+        hint="Bring back the statements that ran, or settle the task by hand.",
+    )
+
+
+def index_differs(statement: Statement, expected: str | None, found: str | None) -> Failure:
+    """Somebody has made another index of that name while an attempt was lost."""
+    return Failure(
+        "statement",
+        "index_differs",
+        f"An index of this name is there, but not as the change defines it: {found}",
+        statement_index=statement.index,
+        line=statement.line,
+        column=statement.column,
+        hint="Drop or rename it, then retry.",
+        detail=f"Expected: {expected}",
+    )
+
+
+def index_invalid(statement: Statement, name: str) -> Failure:
+    """``IF NOT EXISTS`` has found an index that no query uses."""
+    return Failure(
+        "statement",
+        "index_invalid",
+        f"The index {name} was there before and is invalid: an earlier build of it has failed.",
+        statement_index=statement.index,
+        line=statement.line,
+        column=statement.column,
+        hint=f"DROP INDEX CONCURRENTLY {name}, then retry.",
+    )
+
+
+def undecided(statement: Statement, why: str, failure: Failure | None = None) -> Failure:
+    """Nobody can tell whether a statement took effect."""
+    return Failure(
+        "outcome_unknown",
+        failure.code if failure else "undecidable",
+        f"Nobody can tell whether statement {statement.index + 1} took effect: {why}."
+        + (f" {failure.message}" if failure else ""),
+        statement_index=statement.index,
+        line=statement.line,
+        column=statement.column,
+        hint="Look at the database, then settle the task.",
+        data={"statement": statement.text[:2000], "statement_index": statement.index, "line": statement.line},
+    )
+
+
 def _busy(holders: Sequence[Session]) -> Failure:
     return Failure("timeout", "target_busy", f"The database was in use all the time: {activity.describe(holders)}")
 

@@ -4,18 +4,17 @@ version, rights."""
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
 import struct
-import time
-from collections.abc import Awaitable, Callable
 from typing import Final
 
 import asyncpg
 
-from penstock.engines.base import InstanceReport, LedgerProtection, Target, TargetUnavailable, TestStep
+from penstock.engines.base import Support, Target
+from penstock.engines.instance_steps import InstanceSteps, StepFailed
 from penstock.engines.postgres import ledger
 from penstock.engines.postgres.connect import GONE, OWN_SECONDS, open_connection, tls_context
+from penstock.engines.postgres.pooling import refuse_pooling
 
 _SSL_REQUEST: Final = struct.pack("!ii", 8, 80877103)  # protocol chapter "SSLRequest (F)"
 _OLDEST, _NEWEST = 14, 18
@@ -29,79 +28,24 @@ _PRIVILEGES: Final = """
 """
 
 
-class _Failed(Exception):
-    """A step found what is wrong."""
-
-
-class InstanceTest:
+class InstanceTest(InstanceSteps):
     """One test of one instance. Use once."""
 
+    broken = (asyncpg.PostgresError, *GONE)
+
     def __init__(self, target: Target) -> None:
-        self._target = target
-        self._steps: list[TestStep] = []
+        super().__init__(target)
         self._connection: asyncpg.Connection | None = None
-        self._version: str | None = None
-        self._identity: str | None = None
-        self._privileges: tuple[str, ...] = ()
-        self._ledger: LedgerProtection = "unknown"
 
-    async def run(self) -> InstanceReport:
-        """Take the steps in order; the first that fails is the last."""
-        steps: dict[str, Callable[[], Awaitable[str]]] = {
-            "dns": self._dns,
-            "tcp": self._tcp,
-            "tls": self._tls,
-            "login": self._login,
-            "version": self._check_version,
-            "privileges": self._check_privileges,
-        }
-        try:
-            for name, step in steps.items():
-                if not await self._take(name, step):
-                    break
-        finally:
-            if self._connection is not None:
-                self._connection.terminate()
-        passed = {step.name for step in self._steps if step.ok}
-        return InstanceReport(
-            reachable="tcp" in passed,
-            authenticated="login" in passed,
-            version=self._version,
-            flavour="postgresql" if self._version else None,
-            privileges=self._privileges,
-            ledger=self._ledger,
-            identity=self._identity,
-            steps=tuple(self._steps),
-        )
+    def _support(self) -> Support | None:
+        return "supported" if self._version else None
 
-    async def _take(self, name: str, step: Callable[[], Awaitable[str]]) -> bool:
-        started = time.monotonic()
-        try:
-            async with asyncio.timeout(self._target.connect_timeout):
-                detail, ok = await step(), True
-        except TimeoutError:
-            detail, ok = f"No answer within {self._target.connect_timeout:g} s.", False
-        except _Failed as error:
-            detail, ok = str(error), False
-        except TargetUnavailable as error:
-            detail, ok = error.message, False
-        except (asyncpg.PostgresError, *GONE) as error:
-            detail, ok = str(error) or type(error).__name__, False
-        self._steps.append(TestStep(name, ok, detail, round((time.monotonic() - started) * 1000, 1)))
-        return ok
+    def _words(self, error: BaseException) -> str:
+        return str(error) or type(error).__name__
 
-    async def _dns(self) -> str:
-        loop = asyncio.get_running_loop()
-        try:
-            found = await loop.getaddrinfo(self._target.host, self._target.port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
-            raise _Failed(f"The name {self._target.host!r} cannot be resolved: {error}") from error
-        return ", ".join(sorted({str(address[4][0]) for address in found}))
-
-    async def _tcp(self) -> str:
-        _, writer = await asyncio.open_connection(self._target.host, self._target.port)
-        writer.close()
-        return f"Port {self._target.port} answers."
+    def _hang_up(self) -> None:
+        if self._connection is not None:
+            self._connection.terminate()
 
     async def _tls(self) -> str:
         if self._target.tls == "disable":
@@ -112,58 +56,50 @@ class InstanceTest:
             if await reader.readexactly(1) != b"S":
                 if self._target.tls == "prefer":
                     return "The server offers none; going on in clear text, as `prefer` allows."
-                raise _Failed("The server offers no TLS, which this instance requires.")
+                raise StepFailed("The server offers no TLS, which this instance requires.")
             context = tls_context(self._target)
             if isinstance(context, ssl.SSLContext):
                 await writer.start_tls(context, server_hostname=self._target.host)
                 if context.verify_mode is ssl.CERT_REQUIRED:
                     return "Encrypted, and the certificate is valid for this name."
             return "Encrypted; the certificate is not checked."
-        except asyncio.IncompleteReadError as error:
-            raise _Failed("The port answers, but not like PostgreSQL.") from error
+        except (asyncio.IncompleteReadError, ConnectionError) as error:
+            raise StepFailed("The port answers, but not like PostgreSQL.") from error
         except ssl.SSLError as error:
-            raise _Failed(f"The TLS handshake failed: {error.reason or error}") from error
+            raise StepFailed(f"The TLS handshake failed: {error.reason or error}") from error
         finally:
             writer.close()
 
     async def _login(self) -> str:
         self._connection = await open_connection(self._target)
-        name = await self._ours.fetchval("SELECT current_user", timeout=OWN_SECONDS)
+        async with self._connection.transaction():  # for the sake of proxies: the next step looks for them
+            name = await self._ours.fetchval("SELECT current_user", timeout=OWN_SECONDS)
         return f"Signed in as {name}."
 
     async def _check_version(self) -> str:
+        self._flavour = "postgresql"
         self._version = self._ours.get_settings().server_version.split(" ")[0]
         major = self._ours.get_server_version().major
         if major < _OLDEST:
-            raise _Failed(f"PostgreSQL {self._version} is too old; {_OLDEST} to {_NEWEST} are supported.")
-        await self._refuse_pooling()
+            raise StepFailed(f"PostgreSQL {self._version} is too old; {_OLDEST} to {_NEWEST} are supported.")
+        other = await open_connection(self._target)
+        try:
+            await refuse_pooling(self._ours, other)
+        finally:
+            other.terminate()
         self._identity = await self._ours.fetchval(
             "SELECT system_identifier::text FROM pg_catalog.pg_control_system()", timeout=OWN_SECONDS
         )
         newer = "" if major <= _NEWEST else f" It is newer than {_NEWEST}, the newest that is supported."
         return f"PostgreSQL {self._version}.{newer}"
 
-    async def _refuse_pooling(self) -> None:
-        """A proxy that gives each transaction another session breaks every lock that a session holds."""
-        first = await self._pid(self._ours)
-        if first == self._ours.get_server_pid():
-            return
-        other = await open_connection(self._target)
-        try:
-            await other.execute("BEGIN", timeout=OWN_SECONDS)
-            taken = await self._pid(other)
-            if taken == first or await self._pid(self._ours) != first:
-                raise _Failed("A transaction-pooling proxy is in front of the server; connect to the server itself.")
-        finally:
-            other.terminate()
-
-    async def _pid(self, connection: asyncpg.Connection) -> int:
-        return int(await connection.fetchval("SELECT pg_catalog.pg_backend_pid()", timeout=OWN_SECONDS))
-
     async def _check_privileges(self) -> str:
         row = await self._ours.fetchrow(_PRIVILEGES, timeout=OWN_SECONDS)
         self._privileges = tuple(name for name, held in row.items() if held)
         self._ledger = await ledger.protection(self._ours)
+        if self._ledger == "unknown":  # it is there, and no change can be applied without a row in it
+            how = f"Let an owner run the SQL that `penstock instance grants {self._target.username}` prints."
+            raise StepFailed(f"This login may not write into the ledger. {how}")
         return f"{', '.join(self._privileges) or 'none beyond signing in'}; ledger {self._ledger}."
 
     @property

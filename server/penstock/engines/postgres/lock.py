@@ -1,4 +1,5 @@
-"""Takes Penstock's lock on a target database, inside a transaction on the connection that will do the work.
+"""Takes Penstock's lock on a target database, on the connection that will do the work: for a transaction, or for a
+session.
 
 The lock belongs to the executing connection: a zombie holds it exactly as long as it can do harm. It is
     polled, never
@@ -8,7 +9,7 @@ waited for in the server: a blocked pg_advisory_xact_lock holds a snapshot and d
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import asyncpg
 
@@ -23,7 +24,7 @@ async def begin_locked(
     link: Link,
     patience: Patience,
     application_name: str,
-    abandoned: Sequence[tuple[int, object]] = (),
+    abandoned: Sequence[Link] = (),
     *,
     settings: str = "",
 ) -> None:
@@ -31,7 +32,7 @@ async def begin_locked(
 
     Args:
         application_name: our session's name; sessions of older attempts of the same task are ended.
-        abandoned: (pid, started_at) of earlier connections of this very attempt, which are ended too.
+        abandoned: earlier connections of this very attempt; their sessions are ended, too.
         settings: ``SET LOCAL …`` statements to send along with BEGIN.
 
     Raises:
@@ -39,29 +40,68 @@ async def begin_locked(
         asyncpg.PostgresError, OSError: as the server and the network do.
     """
     connection = link.connection
+    begin = begin_with(link, settings)
+
+    async def locked() -> bool:
+        if await connection.execute(begin, timeout=OWN_SECONDS) == activity.LOCKED:
+            return True
+        await connection.execute("ROLLBACK", timeout=OWN_SECONDS)
+        return False
+
+    await _poll(link, locked, patience, application_name, abandoned)
+
+
+def begin_with(link: Link, settings: str) -> str:
+    """BEGIN, settings and one try for the lock, which the answer's tag tells of."""
     if link.search_path is not None:
         settings = f"SET LOCAL search_path = {link.search_path}; {settings}"
-    begin = f"BEGIN ISOLATION LEVEL READ COMMITTED; {settings}; {activity.TRY_LOCK}"
+    return f"BEGIN ISOLATION LEVEL READ COMMITTED; {settings}; {activity.TRY_LOCK}"
+
+
+async def lock_session(link: Link, patience: Patience, application_name: str, abandoned: Sequence[Link] = ()) -> None:
+    """Take the lock for as long as the session lives, or until it is let go. As `begin_locked` otherwise."""
+
+    async def locked() -> bool:
+        return bool(await link.connection.execute(activity.TRY_SESSION_LOCK, timeout=OWN_SECONDS) == activity.LOCKED)
+
+    if link.search_path is not None:
+        await link.connection.execute(f"SET search_path = {link.search_path}", timeout=OWN_SECONDS)
+    await _poll(link, locked, patience, application_name, abandoned)
+
+
+async def _poll(
+    link: Link,
+    locked: Callable[[], Awaitable[bool]],
+    patience: Patience,
+    application_name: str,
+    abandoned: Sequence[Link],
+) -> None:
+    connection = link.connection
     shown: set[int] = set()
     tries = 0
     while True:
-        if await connection.execute(begin, timeout=OWN_SECONDS) == activity.LOCKED:
+        if await locked():
             if shown:
                 patience.waiting_on([])
             return
-        await connection.execute("ROLLBACK", timeout=OWN_SECONDS)
         holders = await activity.lock_holders(connection)
         if holders and {holder.pid for holder in holders} != shown:
             shown = {holder.pid for holder in holders}
             patience.log("info", f"Waiting for this database: {activity.describe(holders)}")
             patience.waiting_on(holders)
         for holder in holders:
-            if activity.is_older_attempt(holder.application_name, application_name) or (
-                (holder.pid, holder.started_at) in abandoned
-            ):
+            older = activity.is_older_attempt(holder.application_name, application_name)
+            if older or await _is_one_of(connection, holder, abandoned):
                 await _take_over(connection, holder, patience)
         await patience.pause(backoff(tries), holders)
         tries += 1
+
+
+async def _is_one_of(connection: asyncpg.Connection, holder: Session, links: Sequence[Link]) -> bool:
+    for link in links:
+        if link.pid == holder.pid and await activity.started_at(connection, link) == holder.started_at:
+            return True
+    return False
 
 
 async def _take_over(connection: asyncpg.Connection, holder: Session, patience: Patience) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 
+from penstock.domain import clock
 from penstock.engines.base import (
     DEFAULT_APPLICATION_NAME,
     ApplyRequest,
@@ -17,19 +17,20 @@ from penstock.engines.base import (
     application_name,
 )
 from penstock.engines.patience import Interrupted, Patience
-from penstock.engines.postgres import ledger
+from penstock.engines.postgres import ledger, settle
 from penstock.engines.postgres.apply import Application
-from penstock.engines.postgres.connect import OWN_SECONDS
+from penstock.engines.postgres.connect import OWN_SECONDS, Familiar
 from penstock.engines.postgres.failures import busy, of_our_own
 from penstock.engines.postgres.line import BROKEN, Line
 from penstock.engines.postgres.plan import make_plan
+from penstock.engines.postgres.subjects import Before
 
 
 class PostgresSession:
     """Implements `penstock.engines.base.EngineSession`."""
 
-    def __init__(self, target: Target) -> None:
-        self._line = Line(target)
+    def __init__(self, target: Target, familiar: Familiar | None = None) -> None:
+        self._line = Line(target, familiar)
 
     async def apply(self, request: ApplyRequest, port: RunPort) -> ApplyResult:
         """Apply one change exactly once; see the protocol."""
@@ -47,17 +48,17 @@ class PostgresSession:
 
     async def proof(self, project: str, version: str, change_digest: str, *, wait: float = 60.0) -> Proof:
         """Read the ledger under the lock; see the protocol."""
-        rows = await self._line.proven_rows(project, Patience(time.monotonic() + wait))
-        row = rows.get(version)
+        row, entries = await self._line.standing(project, version, Patience(clock.monotonic() + wait))
         if row is None:
-            return "not_applied"
+            interrupted = [Before.read(entry.before).action for entry in entries if entry.state == "intent"]
+            return "unknown" if "undecidable" in interrupted else "not_applied"
         return "applied" if row.change_digest == change_digest else "conflict"
 
     async def record(self, request: ApplyRequest, *, wait: float = 60.0) -> LedgerRow:
         """Write the row under the lock; see the protocol."""
         self._introduce(request)
         plan = await make_plan(request)
-        patience = Patience(time.monotonic() + wait)
+        patience = Patience(clock.monotonic() + wait)
         try:
             link = await self._line.link()
             if not link.has_ledger:
@@ -73,6 +74,11 @@ class PostgresSession:
             raise TargetUnavailable(of_our_own(error)) from error
         assert row is not None  # inserted, or there before, in this very transaction
         return row
+
+    async def disown(self, request: ApplyRequest, *, wait: float = 60.0) -> LedgerRow | None:
+        """Take back what the journal says of a change; see the protocol."""
+        self._introduce(request)
+        return await settle.disown(self._line, request, wait)
 
     async def close(self) -> None:
         """Close the connection, if there is one."""

@@ -1,15 +1,16 @@
 """Sends a change's statements, one message each, and checks that the transaction is still the one they began
-in."""
+in, and that the ledger row is still in it."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import asyncpg
 
-from penstock.engines.base import Failure, Retry, RunPort, Target
+from penstock.domain import clock
+from penstock.engines.base import ApplyRequest, Failure, Retry, RunPort, Target
 from penstock.engines.patience import Patience
 from penstock.engines.postgres.connect import OWN_SECONDS, Link
 from penstock.engines.postgres.failures import connection_lost, of_our_own, of_statement
@@ -17,15 +18,57 @@ from penstock.engines.postgres.sqlstates import Reaction, reaction
 from penstock.engines.postgres.watch import Remarks, Watch
 from penstock.sql.statement import Statement
 
-# One message, answered by its command tag; the change may have put an operator of its own before the server's.
-_SAME_TRANSACTION: Final = "SELECT 1 WHERE pg_catalog.pg_current_xact_id()::text OPERATOR(pg_catalog.=) '{xid}'"
+# One message, answered by its command tag. The change may have put operators of its own before the server's, and may
+# have become somebody else. That the transaction is another one comes first, and as an error of its own.
+_STILL_THERE: Final = """
+    SELECT 1 OPERATOR(pg_catalog./) CASE
+        WHEN pg_catalog.pg_current_xact_id()::text OPERATOR(pg_catalog.=) '{xid}' THEN 1 ELSE 0 END;
+    RESET SESSION AUTHORIZATION; RESET ROLE;
+    SELECT 1 FROM penstock.{table} r WHERE r.project OPERATOR(pg_catalog.=) {project}
+      AND r.version OPERATOR(pg_catalog.=) {version} AND {which} LIMIT 1
+"""
+_ANOTHER_TRANSACTION: Final = "22012"
+OUT_OF_REACH: Final = ("42P01", "3F000", "42501", "42703")  # no such table, schema, right, column
 _EXCERPT: Final = 120
 
 
+@dataclass(frozen=True)
+class Proof:
+    """What must be in a transaction when it commits: the row of the change, or of one of its steps."""
+
+    question: str
+
+    @classmethod
+    def of_change(cls, xid: str, request: ApplyRequest) -> Proof:
+        """The row of the ledger."""
+        which = f"r.run OPERATOR(pg_catalog.=) {_literal(request.run_id)}"
+        return cls._of(xid, request, "ledger", which)
+
+    @classmethod
+    def of_step(cls, xid: str, request: ApplyRequest, step: int) -> Proof:
+        """The row of the journal."""
+        which = (
+            f"r.step OPERATOR(pg_catalog.=) {step} AND r.state OPERATOR(pg_catalog.=) 'done'"
+            " AND pg_catalog.to_regclass('penstock.ledger') IS NOT NULL"
+        )
+        return cls._of(xid, request, "journal", which)
+
+    @classmethod
+    def _of(cls, xid: str, request: ApplyRequest, table: str, which: str) -> Proof:
+        project, version = _literal(request.project), _literal(request.version)
+        return cls(_STILL_THERE.format(table=table, project=project, version=version, which=which, xid=int(xid)))
+
+
+def _literal(text: str) -> str:
+    """A string constant that is read alike whatever the change has set."""
+    return "E'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
 class Script:
-    """The statements of one change in one transaction. Use once.
+    """The statements of one change on one connection. Use once per try.
 
     Args:
+        total: statements of the whole change.
         sent: whether any statement has been sent.
         finished: statements that the server has finished.
     """
@@ -35,24 +78,25 @@ class Script:
         target: Target,
         link: Link,
         port: RunPort,
-        statements: Sequence[Statement],
         *,
+        total: int,
         lock_timeout: float,
     ) -> None:
         self.sent = False
         self.finished = 0
         self._link = link
         self._port = port
-        self._statements = statements
+        self._total = total
         self._watch = Watch(target, link, port, lock_timeout)
+        self._remarks = Remarks(link.connection, port)
         self._current: Statement | None = None
         self._verifying: int | None = None
 
-    async def run(self, xid: str, verify: Sequence[str]) -> Failure | None:
-        """Run all statements, then the verify queries.
+    async def run(self, statements: Sequence[Statement], proof: Proof, verify: Sequence[str] = ()) -> Failure | None:
+        """Run statements in the transaction there is, then the verify queries.
 
         Args:
-            xid: of the transaction that holds lock and ledger row.
+            proof: what must still be true at the end.
 
         Returns:
             what a check found; None when the transaction may be committed.
@@ -62,13 +106,9 @@ class Script:
             LeaseLost: from the port.
             asyncpg.PostgresError, OSError: see `failure_of`.
         """
-        for statement in self._statements:
-            self._port.may_start_statement()
-            self._current = statement
-            await self._send(statement)
-            self.finished += 1
-        self._current = None
-        if failure := await self._check_transaction(xid):
+        for statement in statements:
+            await self.alone(statement)
+        if failure := await self._check_transaction(proof):
             return failure
         for number, query in enumerate(verify, 1):
             self._port.may_start_statement()
@@ -76,7 +116,19 @@ class Script:
             if failure := await self._verify(query):
                 return failure
         self._verifying = None
-        return await self._check_transaction(xid) if verify else None
+        return await self._check_transaction(proof) if verify else None
+
+    async def alone(self, statement: Statement) -> None:
+        """Run one statement in whatever transaction there is, or none. Raises as `run` does."""
+        self._port.may_start_statement()
+        self._current = statement
+        await self._send(statement)
+        self.finished += 1
+        self._current = None
+
+    async def ours(self, text: str, patience: Patience) -> None:
+        """Run a statement of Penstock's own that may take long. Raises as `run` does."""
+        await self._watch.run(self._link.connection.execute(text), patience)
 
     async def commit(self, patience: Patience) -> str:
         """Send COMMIT as a message of its own and answer the server's tag. Raises as `run` does."""
@@ -97,27 +149,44 @@ class Script:
 
     async def close(self) -> None:
         """Close what was opened to watch."""
+        self._remarks.close()
         await self._watch.close()
 
     async def _send(self, statement: Statement) -> None:
-        total = len(self._statements)
+        total = self._total
         excerpt = " ".join(statement.text[: 4 * _EXCERPT].split())[:_EXCERPT]
         self._port.log("info", f"{statement.index + 1}/{total}, line {statement.line}: {excerpt}", statement.index)
-        started = time.monotonic()
+        started = clock.monotonic()
         self.sent = True
-        with Remarks(self._link.connection, self._port, statement.index):
+        self._remarks.begin(statement.index)
+        try:
             tag = await self._watch.run(self._link.connection.execute(statement.text))
-        took = (time.monotonic() - started) * 1000
+        finally:
+            self._remarks.end()
+        took = (clock.monotonic() - started) * 1000
         self._port.log("info", f"{statement.index + 1}/{total}: {tag or 'done'}, {took:.0f} ms", statement.index)
         self._port.progress(statement.index, total, _rows(tag))
 
-    async def _check_transaction(self, xid: str) -> Failure | None:
+    async def _check_transaction(self, proof: Proof) -> Failure | None:
         """A change that ended its transaction took half of itself, and perhaps the ledger row, out of our
         hands."""
         connection = self._link.connection
-        question = _SAME_TRANSACTION.format(xid=int(xid))
-        if connection.is_in_transaction() and await connection.execute(question, timeout=OWN_SECONDS) == "SELECT 1":
-            return None
+        if connection.is_in_transaction():
+            try:
+                if await connection.execute(proof.question, timeout=OWN_SECONDS) == "SELECT 1":
+                    return None
+                ours = True
+            except asyncpg.PostgresError as error:
+                if error.sqlstate not in (*OUT_OF_REACH, _ANOTHER_TRANSACTION):
+                    raise
+                ours = error.sqlstate != _ANOTHER_TRANSACTION
+            if ours:
+                return Failure(
+                    "statement",
+                    "ledger_tampering",
+                    "The change removed its own row from the ledger, or the ledger itself: it was rolled back.",
+                    hint="Let an owner run the SQL that `penstock instance grants` prints: then no change can do that.",
+                )
         return Failure(
             "outcome_unknown",
             "transaction_control",

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 
 import asyncpg
 
+from penstock.domain import clock
 from penstock.engines.base import LogLevel, RunPort, Target, TargetUnavailable
 from penstock.engines.patience import Interrupted, Patience
 from penstock.engines.postgres import activity
@@ -25,6 +26,7 @@ _FIRST_LOOK: Final = 0.5
 _LOOK_EVERY: Final = 1.0
 _IDLE_LOOKS: Final = 3  # in a row
 _CANCEL_PATIENCE: Final = 2.0
+_LOOK_AGAIN: Final = 10.0  # seconds after the observing connection was refused or lost
 _REMARKS_PER_STATEMENT: Final = 100
 _REMARK_LENGTH: Final = 2000
 _LEVELS: Final[dict[str, LogLevel]] = {"WARNING": "warning", "NOTICE": "notice", "INFO": "info"}
@@ -41,11 +43,15 @@ class Watch:
         self._port = port
         self._patience = Patience.of(port)
         self._observer: asyncpg.Connection | None = None
-        self._blind = False
+        self._canceled: asyncio.Future[Any] | None = None
+        self._blind_until = 0.0
         self._blockers: set[int] = set()
 
     async def close(self) -> None:
         """Close the observing connection."""
+        if self._canceled is not None:
+            self._canceled.cancel()
+            self._canceled = None
         if self._observer is not None:
             self._observer.terminate()
             self._observer = None
@@ -62,18 +68,20 @@ class Watch:
         """
         running = asyncio.ensure_future(work)
         patience = patience or self._patience
-        canceled = asyncio.ensure_future((patience.canceled or asyncio.Event()).wait())
+        canceled = self._wish(patience)
+        awaited = {running} if canceled is None else {running, canceled}
         idle = 0
         look = self._first_look
         try:
             while not running.done():
                 timeout = min(look, patience.left)
-                await asyncio.wait({running, canceled}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait(awaited, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
                 if running.done():
                     break
-                if canceled.done() or patience.left <= 0:
+                wished = canceled is not None and canceled.done()
+                if wished or patience.left <= 0:
                     await self._stop(running)
-                    raise Interrupted("canceled" if canceled.done() else "timeout")
+                    raise Interrupted("canceled" if wished else "timeout")
                 idle = idle + 1 if await self._look() else 0
                 if idle == _IDLE_LOOKS and not running.done():
                     # The server is done and we have no answer: the network has swallowed it.
@@ -81,11 +89,19 @@ class Watch:
                 look = _LOOK_EVERY
             return await running
         finally:
-            canceled.cancel()
             self._show(set())
             if not running.done():  # we are being cancelled ourselves; asyncpg cancels on the server, too
                 running.cancel()
                 await asyncio.wait({running}, timeout=_CANCEL_PATIENCE)
+
+    def _wish(self, patience: Patience) -> asyncio.Future[Any] | None:
+        """Done when somebody cancels; one for all statements of a run, None where a cancel must not interrupt."""
+        if patience.canceled is None:
+            return None
+        assert patience.canceled is self._patience.canceled
+        if self._canceled is None:
+            self._canceled = asyncio.ensure_future(patience.canceled.wait())
+        return self._canceled
 
     async def _stop(self, running: asyncio.Future[Any]) -> None:
         """Cancel on the server until it confirms; then end the session; then hang up."""
@@ -135,7 +151,7 @@ class Watch:
         self._blockers = pids
 
     async def _observe(self) -> asyncpg.Connection | None:
-        if self._observer is None and not self._blind:
+        if self._observer is None and clock.monotonic() >= self._blind_until:
             try:
                 self._observer = await open_connection(self._target)
             except TargetUnavailable as error:
@@ -143,36 +159,51 @@ class Watch:
         return self._observer
 
     def _lose_sight(self, error: Exception) -> None:
-        self._blind = True
+        """For a while: whoever never looked again would wait for an answer that the network has swallowed."""
+        first, self._blind_until = not self._blind_until, clock.monotonic() + _LOOK_AGAIN
         if self._observer is not None:
             self._observer.terminate()
             self._observer = None
-        self._port.log("debug", f"Cannot look at the server's sessions: {error}")
+        if first:
+            self._port.log("debug", f"Cannot look at the server's sessions: {error}")
 
 
 class Remarks:
-    """Brings what the server remarks during one statement into the run's log, and no more than a log can
-    hold."""
+    """Brings what the server remarks during a change's statements into the run's log, and no more of each than a log
+    can hold."""
 
-    def __init__(self, connection: asyncpg.Connection, port: RunPort, statement_index: int) -> None:
+    def __init__(self, connection: asyncpg.Connection, port: RunPort) -> None:
         self._connection = connection
         self._port = port
-        self._index = statement_index
+        self._index: int | None = None
         self._count = 0
+        self._listens = False
 
-    def __enter__(self) -> Remarks:
-        self._connection.add_log_listener(self._hear)
-        return self
+    def begin(self, statement_index: int) -> None:
+        """What is remarked from now on is about this statement."""
+        self._index, self._count = statement_index, 0
+        if not self._listens:
+            self._connection.add_log_listener(self._hear)
+            self._listens = True
 
-    def __exit__(self, *_: object) -> None:
-        self._connection.remove_log_listener(self._hear)
+    def end(self) -> None:
+        """What is remarked from now on concerns nobody."""
+        self._index = None
+
+    def close(self) -> None:
+        """Listen no more."""
+        if self._listens:
+            self._connection.remove_log_listener(self._hear)
+            self._listens = False
 
     def _hear(self, _: object, message: asyncpg.PostgresLogMessage) -> None:
+        if self._index is None:
+            return
         self._count += 1
         if self._count > _REMARKS_PER_STATEMENT:
             if self._count == _REMARKS_PER_STATEMENT + 1:
                 # Without a listener the driver drops them unread, so a million cost nothing.
-                self._connection.remove_log_listener(self._hear)
+                self.close()
                 self._port.log("info", "More remarks of this statement are not shown.", self._index)
             return
         severity = getattr(message, "severity_en", None) or "NOTICE"

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
-from collections.abc import Mapping
-from typing import Any, Final, Protocol
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol, TypeVar
 
-from penstock.engines.base import Failure
+from penstock.domain import clock
+from penstock.domain.patience import CONNECT_DEADLINE
+from penstock.engines.base import Failure, LeaseLost, TargetUnavailable
 from penstock.runtime.port import TaskPort
 from penstock.store import queue, runs
 
-CONNECT_DEADLINE: Final = dt.timedelta(minutes=10)
+T = TypeVar("T")
 
 
 class Work(Protocol):
@@ -37,6 +40,7 @@ def shown(failure: Failure) -> dict[str, Any]:
         "line": failure.line,
         "column": failure.column,
         "hint": failure.hint or failure.detail,
+        "data": dict(failure.data) if failure.data is not None else None,
     }
 
 
@@ -64,11 +68,13 @@ def again(
 ) -> runs.End:
     """The target was away: try again later, and say since when; ``since`` bounds how long when nothing was ever
     sent."""
-    since = claimed.unreachable_since or dt.datetime.now(dt.UTC).isoformat()
+    since = claimed.unreachable_since or clock.now().isoformat()
+    for_good = sent or claimed.sent or claimed.rescues > 0
+    gives_up_at = None if for_good else (dt.datetime.fromisoformat(since) + CONNECT_DEADLINE).isoformat()
     return runs.End(
         claimed,
         "ready",
-        shown(failure) | {"since": since},
+        shown(failure) | {"since": since, "gives_up_at": gives_up_at},
         delay=backoff(claimed.failures),
         sent=sent,
         changes=changes if changes is not None else {},
@@ -79,4 +85,22 @@ def gave_up(claimed: queue.Claimed) -> bool:
     """Nothing was ever sent, as far as anybody can know, and the target has been away for too long."""
     if claimed.unreachable_since is None or claimed.sent or claimed.rescues:
         return False
-    return dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(claimed.unreachable_since) > CONNECT_DEADLINE
+    return clock.now() - dt.datetime.fromisoformat(claimed.unreachable_since) > CONNECT_DEADLINE
+
+
+async def patiently(port: TaskPort, ask: Callable[[], Awaitable[T]]) -> T:
+    """What a target answers, once it does.
+
+    Raises:
+        LeaseLost: we are to stop, or somebody else has the right to ask now.
+    """
+    for failures in range(1_000_000):
+        try:
+            return await ask()
+        except TargetUnavailable as error:
+            port.log("warning", f"The proof cannot be read yet: {error.message}")
+        if port.cancel_reason == "drain":
+            break
+        await asyncio.sleep(backoff(failures))
+        port.may_start_statement()
+    raise LeaseLost  # the next holder of the lease goes on asking

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Final
 
 import zstandard
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -18,6 +20,7 @@ from penstock.store import outbox, queue, runs, sync
 from penstock.store.database import Database
 
 TABLES = ("table", "partitioned_table")
+PART: Final = 300  # databases that one transaction stores
 
 
 class SchemaSync:
@@ -33,7 +36,7 @@ class SchemaSync:
     async def run(self, claimed: queue.Claimed, port: TaskPort) -> runs.End:
         """Read the instance and store the result; the schedule tries again, so a failure is said at once."""
         async with self._database.connect() as conn:
-            target = await self._targets.instance_target(conn, claimed.instance_id)
+            target = await self._targets.target_for(conn, claimed.instance_id)
         engine = self._engine_for(target.engine)
         try:
             report = await engine.test(target)
@@ -69,9 +72,38 @@ class SchemaSync:
             if schema.unreadable is not None:
                 port.log("warning", f"{schema.name} cannot be read: {schema.unreadable}")
 
-        async def work(conn: AsyncConnection) -> sync.Found:
-            stored = await sync.known_fingerprints(conn, list(prints.values()))
-            seen = await sync.known_databases(conn, claimed.instance_id)
+        async with self._database.connect() as conn:
+            before = await sync.known_databases(conn, claimed.instance_id)
+        kept = [s for s in schemas if s.unreadable is None or (s.name in before and before[s.name].there)]
+        found = sync.compared(before, {s.name: prints.get(s.name) for s in kept})
+        # Part by part: whoever comes after a process that died in between reads and stores the same again.
+        for start in range(0, len(kept), PART):
+            await self._store_some(claimed, port, kept[start : start + PART], prints)
+        for start in range(0, len(found.vanished), PART):
+            names = found.vanished[start : start + PART]
+            await port.still_mine()
+            await self._database.run(partial(sync.record_vanished, instance_id=claimed.instance_id, names=names))
+
+        async def end(conn: AsyncConnection) -> None:
+            await sync.record_end(conn, claimed.instance_id, identity=report.identity, version=report.version)
+            data = {
+                "instance": claimed.name,
+                "databases": len(kept),
+                "appeared": found.appeared[:100],
+                "changed": found.changed[:100],
+                "vanished": found.vanished[:100],
+            }
+            await outbox.append(conn, [outbox.NewEvent(events.SYNC_COMPLETE, data=data)])
+
+        await port.still_mine()
+        await self._database.run(end)
+        return found
+
+    async def _store_some(
+        self, claimed: queue.Claimed, port: TaskPort, schemas: list[DatabaseSchema], prints: Mapping[str, str]
+    ) -> None:
+        async def work(conn: AsyncConnection) -> None:
+            stored = await sync.known_fingerprints(conn, [prints[s.name] for s in schemas if s.name in prints])
             compressor = zstandard.ZstdCompressor()
             rows = [
                 sync.Synced(
@@ -83,18 +115,8 @@ class SchemaSync:
                     else None,
                 )
                 for s in schemas
-                if s.unreadable is None or s.name in seen
             ]
             await port.still_mine()
-            found = await sync.record(conn, claimed.instance_id, rows, identity=report.identity, version=report.version)
-            data = {
-                "instance": claimed.name,
-                "databases": len(rows),
-                "appeared": found.appeared[:100],
-                "changed": found.changed[:100],
-                "vanished": found.vanished[:100],
-            }
-            await outbox.append(conn, [outbox.NewEvent(events.SYNC_COMPLETE, data=data)])
-            return found
+            await sync.record_some(conn, claimed.instance_id, rows)
 
-        return await self._database.run(work)
+        await self._database.run(work)

@@ -12,9 +12,10 @@ from typing import Final
 
 import msgspec
 
-from penstock.sql.classify import Classification
+from penstock.sql.classify import OUR_SCHEMA, Classification
 from penstock.sql.mysql import settings
 from penstock.sql.mysql.ddl import Object, Resume, define
+from penstock.sql.mysql.tables import roles, tables
 from penstock.sql.mysql.words import Word, outside, read
 from penstock.sql.splitter.mysql_tokens import Dialect
 from penstock.sql.statement import Statement
@@ -32,22 +33,6 @@ _OPAQUE: Final = frozenset({"CALL", "EXECUTE"})
 _ACCOUNTS: Final = frozenset({"GRANT", "REVOKE"})
 # Functions whose answer depends on what ran before in this session.
 _OF_THE_PAST: Final = frozenset({"LAST_INSERT_ID", "ROW_COUNT", "FOUND_ROWS"})
-_BEFORE_A_TABLE: Final = frozenset({"FROM", "JOIN", "INTO", "UPDATE", "TABLE"})
-_NOT_A_TABLE: Final = frozenset(
-    {
-        "SELECT",
-        "LOW_PRIORITY",
-        "IGNORE",
-        "DELAYED",
-        "HIGH_PRIORITY",
-        "TABLE",
-        "OUTFILE",
-        "DUMPFILE",
-        "SET",
-        "LATERAL",
-        "DUAL",
-    }
-)
 
 
 class MySqlClassification(Classification, frozen=True, omit_defaults=True):
@@ -59,6 +44,7 @@ class MySqlClassification(Classification, frozen=True, omit_defaults=True):
         resume: how to go on when it was running and nobody knows how it ended.
         defines: whose definitions it changes.
         gone: it leaves none of them behind.
+        partly: a crash of the server may leave it done by half.
         names: every name in it, in lower case, to find the tables that it may touch.
         database: whither ``USE`` goes.
     """
@@ -68,8 +54,14 @@ class MySqlClassification(Classification, frozen=True, omit_defaults=True):
     resume: Resume = "never"
     defines: tuple[Object, ...] = ()
     gone: bool = False
+    partly: bool = False
     names: frozenset[str] = frozenset()
     database: str | None = None
+
+    @property
+    def undecidable(self) -> bool:
+        """If a crash interrupts it, it may be that nobody can tell whether it took effect."""
+        return not (self.transactional or self.session) and (self.resume == "never" or self.partly)
 
 
 def classify(statement: Statement, dialect: Dialect) -> MySqlClassification:
@@ -117,7 +109,18 @@ def _classify(words: Sequence[Word]) -> MySqlClassification:
     keeps = found.keeps_data or (
         found.transactional and not found.session and (assigns or into or bool(_OF_THE_PAST & called))
     )
-    return msgspec.structs.replace(found, keeps_data=keeps)
+    refusal = found.refusal or ("ledger_tampering" if _writes_ledger(words, found) else None)
+    return msgspec.structs.replace(found, keeps_data=keeps, refusal=refusal)
+
+
+def _writes_ledger(words: Sequence[Word], found: MySqlClassification) -> bool:
+    """Whether it writes or redefines what is in the database that is ours; reading it is harmless."""
+    if found.transactional and not found.keeps_data and not found.session:
+        return any(name.lower().startswith(f"{OUR_SCHEMA}.") for name in found.writes)
+    names = [w.name.lower() if w.is_name else "" for w in words]
+    if found.kind.endswith("_database"):
+        return OUR_SCHEMA in names
+    return any(name == OUR_SCHEMA and after.text == "." for name, after in zip(names, words[1:], strict=False))
 
 
 def _by_first_word(words: Sequence[Word]) -> MySqlClassification:
@@ -144,6 +147,8 @@ def _by_first_word(words: Sequence[Word]) -> MySqlClassification:
         return MySqlClassification("prepare" if first == "PREPARE" else "deallocate", session=True)
     if first in _OPAQUE:
         return MySqlClassification(first.lower(), transactional=False, opaque=True)
+    if first == "KILL":
+        return _outside("kill", "repeat")
     if first in _ACCOUNTS:
         return _outside(first.lower(), "never")
     if first in _MAINTENANCE and not (first == "FLUSH" and "LOCK" in {w.text for w in words}):
@@ -194,9 +199,10 @@ def _define(words: Sequence[Word]) -> MySqlClassification:
     if found is None:
         return _unknown("Not a kind of object that is known here.")
     objects = tuple(str(o) for o in found.objects)
+    touched = roles(words, found.kind, objects)._asdict()
     if found.temporary:
         # Temporary tables live in the session and hold data that later statements may rely on.
-        return MySqlClassification(found.kind, session=True, keeps_data=True, objects=objects)
+        return MySqlClassification(found.kind, session=True, keeps_data=True, objects=objects, **touched)
     return MySqlClassification(
         found.kind,
         transactional=False,
@@ -205,13 +211,22 @@ def _define(words: Sequence[Word]) -> MySqlClassification:
         resume=found.resume,
         defines=found.objects,
         gone=found.gone,
+        partly=found.partly,
+        **touched,
     )
 
 
 def _dml(words: Sequence[Word], verb: str) -> MySqlClassification:
     names = frozenset(w.name.lower() for w in words if w.is_name)
-    objects = tuple(dict.fromkeys(_tables(words)))
-    return MySqlClassification(verb.lower(), destructive=verb == "DELETE", objects=objects, names=names)
+    found = tables(words, verb if verb in _DML or verb == "LOAD_DATA" else "SELECT")
+    return MySqlClassification(
+        verb.lower(),
+        destructive=verb == "DELETE",
+        objects=found.objects,
+        reads=found.reads,
+        writes=found.writes,
+        names=names,
+    )
 
 
 def _main_verb(words: Sequence[Word]) -> str:
@@ -222,14 +237,3 @@ def _main_verb(words: Sequence[Word]) -> str:
         elif depth == 0 and word.kind == "word" and word.text in _DML | {"SELECT"}:
             return word.text
     return "SELECT"
-
-
-def _tables(words: Sequence[Word]) -> list[str]:
-    found = []
-    for at, word in enumerate(words[:-1]):
-        if word.kind == "word" and word.text in _BEFORE_A_TABLE:
-            at += 1
-            if words[at].is_name and words[at].text not in _NOT_A_TABLE:
-                dotted = at + 2 < len(words) and words[at + 1].text == "." and words[at + 2].is_name
-                found.append(f"{words[at].name}.{words[at + 2].name}" if dotted else words[at].name)
-    return found

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from typing import Final, Literal, NamedTuple
 
+from penstock.sql.mysql.alterations import alterations
 from penstock.sql.mysql.words import Word
 
 # How a statement that was running when we lost sight of it may be gone on with.
@@ -33,7 +33,6 @@ _TYPES: Final = {
 _COMPARABLE: Final = frozenset({"table", "view", "index", "trigger", "procedure", "function", "event", "sequence"})
 _REPLACEABLE: Final = frozenset({"view", "trigger", "procedure", "function", "event"})
 _SHOWN_AS: Final = {"index": "table"}
-_NOT_DECIDABLE: Final = frozenset({"EXCHANGE", "TRUNCATE", "DISCARD", "IMPORT", "CONVERT", "REORGANIZE", "SELECT"})
 
 
 class Object(NamedTuple):
@@ -57,6 +56,7 @@ class Definition(NamedTuple):
         resume: whether it may simply run again, must be compared with what was there before, or neither.
         temporary: it concerns temporary tables, which belong to the session.
         destructive: it drops or removes data.
+        partly: a crash of the server may leave it done by half.
     """
 
     kind: str
@@ -65,6 +65,7 @@ class Definition(NamedTuple):
     resume: Resume = "never"
     temporary: bool = False
     destructive: bool = False
+    partly: bool = False
 
 
 def define(words: Sequence[Word]) -> Definition | None:
@@ -97,24 +98,28 @@ def define(words: Sequence[Word]) -> Definition | None:
         return Definition(kind, tuple(names), temporary=True)
     if type_ == "table" and any(w.text == "SELECT" and w.kind == "word" for w in words):
         return Definition("create_table_as", objects)
+    bare = {w.text for w in words if w.kind == "word"}
+    if (type_ == "event" and "EVERY" not in bare) or "SONAME" in bare:
+        # A thing of the moment, which may be over and gone; a library's function, which the whole server has.
+        return Definition(kind, objects)
     replace = "REPLACE" in before
     if replace:
         resume: Resume = "repeat" if type_ in _REPLACEABLE else "never"
         return Definition(kind, objects, resume=resume, destructive=type_ == "table")
-    return Definition(kind, objects, resume="repeat" if conditional else "compare" if objects else "never")
+    # An event cannot be rehearsed: it might happen.
+    comparable = objects and type_ != "event"
+    return Definition(kind, objects, resume="repeat" if conditional else "compare" if comparable else "never")
 
 
 def _alter(words: Sequence[Word], kind: str, objects: tuple[Object, ...], at: int) -> Definition:
-    rest = [w.text for w in words[at:] if w.kind == "word"]
-    drops_column = any(
-        word == "DROP" and following not in ("INDEX", "KEY", "PRIMARY", "FOREIGN", "CONSTRAINT", "CHECK")
-        for word, following in pairwise([*rest, ""])
-    )
-    # Dropped and added again, or swapped names, may look as before.
-    both = ("ADD" in rest and "DROP" in rest) or rest.count("CHANGE") > 1
-    resume: Resume = "never" if both or _NOT_DECIDABLE & set(rest) or "RENAME" in rest or not objects else "compare"
-    destructive = kind == "alter_table" and (drops_column or "TRUNCATE" in rest)
-    return Definition(kind, objects, resume=resume, destructive=destructive)
+    if kind != "alter_table":
+        bare = {w.text for w in words[at:] if w.kind == "word"}
+        decidable = objects and kind != "alter_event" and "RESTART" not in bare
+        return Definition(kind, objects, resume="compare" if decidable else "never")
+    found = alterations(words, at)
+    resume: Resume = "compare" if objects and found.leaves_a_trace else "never"
+    renamed = (Object("table", found.renamed.schema, found.renamed.name),) if found.renamed else ()
+    return Definition(kind, (*objects, *renamed), resume=resume, destructive=found.destructive)
 
 
 def _drop(words: Sequence[Word], at: int, type_: str, conditional: bool, temporary: bool) -> Definition:
@@ -127,15 +132,17 @@ def _drop(words: Sequence[Word], at: int, type_: str, conditional: bool, tempora
     objects = found if type_ in _COMPARABLE else ()
     resume: Resume = "repeat" if conditional else "compare" if objects else "never"
     destructive = type_ in ("table", "database", "sequence")
-    return Definition(kind, objects, bool(objects), resume, temporary, destructive)
+    partly = len(found) > 1 and not conditional
+    return Definition(kind, objects, bool(objects), resume, temporary, destructive, partly)
 
 
 def _rename(words: Sequence[Word], place: int, type_: str) -> Definition:
     found = [name for _, name in _names(words, place + 1, type_)]
     swaps = len(set(found)) != len(found)
-    comparable = type_ == "table" and len(found) == 2 and not swaps
+    comparable = type_ == "table" and len(found) > 1 and not swaps
     objects = tuple(found) if type_ in _COMPARABLE else ()
-    return Definition(f"rename_{type_}", objects, resume="compare" if comparable else "never")
+    resume: Resume = "compare" if comparable else "never"
+    return Definition(f"rename_{type_}", objects, resume=resume, partly=comparable and len(found) > 2)
 
 
 def _names(words: Sequence[Word], at: int, type_: str) -> Iterator[tuple[int, Object]]:

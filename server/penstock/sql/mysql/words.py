@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple
+from functools import lru_cache
+from typing import NamedTuple
 
-from penstock.sql.splitter.mysql_tokens import Dialect, Kind, Lexer, LoneReturn, Unclosed
-
-_SKIPPED: Final = frozenset({Kind.BLANK, Kind.COMMENT, Kind.VERSIONED_CLOSE})
+from penstock.sql.splitter.mysql_tokens import Dialect
 
 
 class Word(NamedTuple):
@@ -37,12 +37,9 @@ class Word(NamedTuple):
         return self.text if self.kind == "name" else self.raw
 
 
-_KINDS: Final = {Kind.WORD: "word", Kind.QUOTED_NAME: "name", Kind.STRING: "string"}
-
-
 def read(text: str, dialect: Dialect) -> list[Word]:
-    """The significant tokens of one statement, as far as they can be read."""
-    return list(_read(text.encode(), dialect))
+    """The significant tokens of one statement, as far as they can be read: the splitter refuses what cannot."""
+    return list(_read(text, _token(dialect)))
 
 
 def outside(words: Sequence[Word]) -> list[Word]:
@@ -50,28 +47,52 @@ def outside(words: Sequence[Word]) -> list[Word]:
     return [word for word in words if not word.piece]
 
 
-def _read(data: bytes, dialect: Dialect) -> Iterator[Word]:
-    lexer = Lexer(data, dialect=dialect)
-    lexer.delimiter = None
-    piece, inside = 0, False
-    try:
-        for token in lexer.tokens():
-            if token.kind is Kind.VERSIONED_OPEN:
-                piece, inside = piece + 1, True
-            elif token.kind is Kind.VERSIONED_CLOSE:
-                inside = lexer.in_versioned
-            if token.kind in _SKIPPED or token.kind is Kind.VERSIONED_OPEN:
-                continue
-            raw = data[token.start : token.end].decode()
-            yield _word(_KINDS.get(token.kind, "sign"), raw, piece if inside else 0)
-    except (Unclosed, LoneReturn):
-        return  # the splitter refuses such texts; what came before is all that there is to see
+@lru_cache
+def _token(dialect: Dialect) -> re.Pattern[str]:
+    """The same tokens as those of `penstock.sql.splitter.mysql_tokens`, without a delimiter."""
+    versioned = r"/\*M?!" if dialect.mariadb else r"/\*!"
+    escaped = r"'(?:[^'\\]++|\\.|'')*+'" + ("" if dialect.ansi_quotes else r'|"(?:[^"\\]++|\\.|"")*+"')
+    plain = r"'[^']*+(?:''[^']*+)*+'" + ("" if dialect.ansi_quotes else r'|"[^"]*+(?:""[^"]*+)*+"')
+    names = r"`[^`]*+(?:``[^`]*+)*+`" + (r'|"[^"]*+(?:""[^"]*+)*+"' if dialect.ansi_quotes else "")
+    return re.compile(
+        r"[ \t\n\r\f\v]++"
+        r"|(?:\#|--(?=[\x00-\x20\x7f]|\Z))[^\n\r]*+(?=\n|\r\n|\r?\Z)"
+        rf"|(?!{versioned})/\*(?s:.*?)\*/"
+        r"|(?P<word>[A-Za-z0-9_$\x80-\U0010ffff]++)"
+        rf"|(?P<string>{escaped if dialect.backslash_escapes else plain})"
+        rf"|(?P<name>{names})"
+        rf"|(?P<open>{versioned}(?:[0-9]{{5,6}})?)"
+        r"|(?P<close>\*/)"
+        r"|(?P<unclosed>['\"`\#]|/\*|--(?=[\x00-\x20\x7f]))"
+        r"|(?P<sign>.)",
+        re.DOTALL,
+    )
 
 
-def _word(kind: str, raw: str, piece: int) -> Word:
-    if kind == "word":
-        return Word(raw.upper(), kind, raw, piece)
-    if kind == "sign":
-        return Word(raw, kind, raw, piece)
-    quote = raw[0]
-    return Word(raw[1:-1].replace(quote * 2, quote), kind, raw, piece)
+def _read(text: str, token: re.Pattern[str]) -> Iterator[Word]:
+    piece = depth = 0
+    inside = 0  # the piece that the word stands in, 0 outside
+    at, match = 0, token.match
+    while found := match(text, at):
+        at, kind = found.end(), found.lastgroup
+        if kind is None:
+            continue  # blanks and comments
+        raw = found[0]
+        if kind == "word":
+            yield Word(raw.upper(), kind, raw, inside)
+        elif kind == "sign":
+            yield Word(raw, kind, raw, inside)
+        elif kind == "close" and not depth:
+            yield Word("*", "sign", "*", inside)
+            at -= 1  # it closes nothing: the slash may open something
+        elif kind == "open":
+            piece, depth = piece + 1, depth + 1
+            inside = piece
+        elif kind == "close":
+            depth -= 1
+            inside = piece if depth else 0
+        elif kind == "unclosed":
+            return
+        else:
+            quote = raw[0]
+            yield Word(raw[1:-1].replace(quote * 2, quote), kind, raw, inside)

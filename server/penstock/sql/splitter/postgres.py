@@ -3,10 +3,12 @@ cannot."""
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterator
+from typing import Final, NoReturn
 
 from penstock.sql.errors import SplitError
 from penstock.sql.position import BOM, Positions
+from penstock.sql.splitter.postgres_simple import SIMPLE
 from penstock.sql.splitter.postgres_tokens import Kind, Token, Unclosed, tokens
 from penstock.sql.statement import Statement
 
@@ -24,47 +26,48 @@ _UNCLOSED: Final = {
 }
 
 
-def split(data: bytes, positions: Positions) -> list[Statement]:
-    """Cut UTF-8 bytes without NUL into statements; see `penstock.sql.splitter.split`."""
-    found: list[Statement] = []
+def statements(data: bytes, positions: Positions) -> Iterator[Statement]:
+    """Cut UTF-8 bytes without NUL into statements; see `penstock.sql.splitter.statements`."""
+    at = len(BOM) if data.startswith(BOM) else 0
+    index, size = 0, len(data)
+    while at < size:
+        if simple := SIMPLE.match(data, at):
+            start, end = simple.span("statement")
+            at = simple.end()
+        else:
+            current, at = _read(data, positions, at)
+            if current.start is None:
+                return
+            if current.copies_from_stdin:
+                message = "COPY … FROM STDIN carries its rows outside SQL; write INSERT statements instead."
+                _refuse(positions, current.start, message, "copy_from_stdin")
+            start, end = current.start, current.end
+        yield Statement(index, start, end, *positions.of(start), data[start:end].decode())
+        index += 1
+
+
+def _read(data: bytes, positions: Positions, at: int) -> tuple[_Open, int]:
+    """Read one statement token by token; returns it with where the next may begin."""
     current = _Open()
     try:
-        for token in tokens(data, len(BOM) if data.startswith(BOM) else 0):
+        for token in tokens(data, at):
             if token.kind in _BETWEEN:
                 continue
             if token.kind is Kind.BACKSLASH:
-                line, column = positions.of(token.start)
-                raise SplitError(
-                    "Commands of psql (a backslash outside quotes) mean nothing to a server; use SQL.",
-                    line,
-                    column,
-                    "client_metacommand",
-                )
-            if token.kind is Kind.SEMICOLON and current.may_end:
-                _close(data, positions, current, found)
-                current = _Open()
-            else:
+                message = "Commands of psql (a backslash outside quotes) mean nothing to a server; use SQL."
+                _refuse(positions, token.start, message, "client_metacommand")
+            if token.kind is not Kind.SEMICOLON or not current.may_end:
                 current.add(data, token)
+            elif current.start is not None:
+                return current, token.end
     except Unclosed as error:
-        line, column = positions.of(error.start)
-        raise SplitError(_UNCLOSED[error.code], line, column, error.code) from error
-    _close(data, positions, current, found)
-    return found
+        _refuse(positions, error.start, _UNCLOSED[error.code], error.code)
+    return current, len(data)
 
 
-def _close(data: bytes, positions: Positions, current: _Open, found: list[Statement]) -> None:
-    if current.start is None:
-        return
-    line, column = positions.of(current.start)
-    if current.copies_from_stdin:
-        raise SplitError(
-            "COPY … FROM STDIN carries its rows outside SQL; write INSERT statements instead.",
-            line,
-            column,
-            "copy_from_stdin",
-        )
-    text = data[current.start : current.end].decode()
-    found.append(Statement(len(found), current.start, current.end, line, column, text))
+def _refuse(positions: Positions, offset: int, message: str, code: str) -> NoReturn:
+    line, column = positions.of(offset)
+    raise SplitError(message, line, column, code)
 
 
 class _Open:

@@ -58,7 +58,7 @@ token = sa.Table(
 login_attempt = sa.Table(
     "login_attempt",
     metadata,
-    # Keyed by what is limited: "email:<lower>" or "address:<ip>".
+    # Keyed by what is limited: "email:<lower>", "address:<ip>", "device:<ip>", "device-code:<account>".
     sa.Column("key", sa.Text, primary_key=True),
     sa.Column("failures", sa.Integer, nullable=False),
     time("first_at", nullable=False),
@@ -82,4 +82,21 @@ member = sa.Table(
     sa.Column("account_id", sa.ForeignKey("account.id", ondelete="CASCADE"), primary_key=True, index=True),
     sa.Column("role", sa.Text, nullable=False),
     one_of("role", ("owner", "releaser", "developer", "viewer")),
+)
+
+user_group = sa.Table(
+    "user_group",
+    metadata,
+    identity(),
+    sa.Column("slug", sa.Text, nullable=False, unique=True),
+    sa.Column("name", sa.Text, nullable=False),
+    created_at(),
+    version(),
+)
+
+user_group_member = sa.Table(
+    "user_group_member",
+    metadata,
+    sa.Column("group_id", sa.ForeignKey("user_group.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("account_id", sa.ForeignKey("account.id", ondelete="CASCADE"), primary_key=True, index=True),
 )

@@ -26,7 +26,9 @@ environment = sa.Table(
     ref("tier_id", "approval_tier.id", index=True),
     # Bumped by every change that may close a gate; a permit of another generation is void.
     sa.Column("generation", sa.BigInteger, nullable=False, server_default=sa.text("1")),
+    sa.Column("max_running_tasks", sa.Integer),  # on all its instances together; none when it is not set
     version(),
+    sa.CheckConstraint("max_running_tasks >= 1", name="max_running_tasks"),
     sa.UniqueConstraint("position", deferrable=True, initially="DEFERRED"),
 )
 
@@ -86,6 +88,18 @@ database = sa.Table(
     sa.UniqueConstraint("instance_id", "name"),
 )
 
+database_group = sa.Table(
+    "database_group",
+    metadata,
+    identity(),
+    ref("project_id", "project.id", ondelete="CASCADE"),
+    sa.Column("slug", sa.Text, nullable=False),
+    sa.Column("selector", sa.Text, nullable=False),  # domain.selector
+    created_at(),
+    version(),
+    sa.UniqueConstraint("project_id", "slug"),
+)
+
 schema_snapshot = sa.Table(
     "schema_snapshot",
     metadata,
@@ -105,10 +119,11 @@ schedule = sa.Table(
     sa.Column("time_zone", sa.Text, nullable=False, server_default="UTC"),
     sa.Column("jitter_seconds", sa.Integer, nullable=False, server_default=sa.text("0")),
     sa.Column("enabled", sa.Boolean, nullable=False, server_default=sa.text("true")),
-    time("next_slot"),
-    time("next_at"),
+    time("next_slot", nullable=False),
+    time("next_at", nullable=False),
     created_at(),
     one_of("kind", ("schema.sync",)),
+    sa.CheckConstraint("jitter_seconds BETWEEN 0 AND 3600", name="jitter_seconds"),
     sa.UniqueConstraint("kind", "instance_id"),
 )
 sa.Index("schedule_due_idx", schedule.c.next_at, postgresql_where=schedule.c.enabled)

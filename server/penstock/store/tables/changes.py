@@ -24,6 +24,15 @@ change = sa.Table(
     # What review found in the text alone, and the steps that it is cut into: both follow from the bytes.
     json("findings", "[]"),
     json("steps", "[]"),
+    # What records of databases call it; see `penstock.domain.releases.recorded_as`, which says the same.
+    sa.Column(
+        "recorded_as",
+        sa.Text,
+        sa.Computed(
+            "CASE WHEN starts_with(version, 'R__') THEN version || '@' || substr(digest, 8, 12) ELSE version END",
+            persisted=True,
+        ),
+    ),
     created_at(),
     # One version may have several texts over time (a failed one is corrected); the target's ledger decides which one is
     # applied: a second text is refused there.  The same text is stored once.
@@ -38,9 +47,11 @@ release = sa.Table(
     ref("project_id", "project.id"),
     sa.Column("digest", sa.Text, nullable=False),
     sa.Column("change_count", sa.Integer, nullable=False),
+    sa.Column("commit", sa.Text),  # of the repository that it was made from, if whoever stored it said so
     ref("created_by", "account.id"),
     created_at(),
     sa.Index("release_project_idx", "project_id", "id"),
+    sa.Index("release_digest_idx", "project_id", "digest"),
     sa.CheckConstraint("change_count > 0", name="has_changes"),
 )
 
@@ -70,6 +81,11 @@ issue = sa.Table(
     # Null when every task of an explicit pipeline brings a release of its own.
     ref("release_id", "release.id", nullable=True),
     sa.Column("revision", sa.Integer, nullable=False, server_default=sa.text("1")),
+    # The database group that it was filed for, and the selector by which its databases were chosen then.
+    ref("database_group_id", "database_group.id", nullable=True, ondelete="SET NULL", index=True),
+    sa.Column("selector", sa.Text),
+    # The issue that it was filed to take back.
+    ref("reverts_id", "issue.id", nullable=True, index=True),
     created_at(),
     updated_at(),
     one_of("status", ISSUE_STATUSES),
@@ -80,8 +96,23 @@ issue = sa.Table(
         name="issue_pipeline_fkey",
         onupdate="CASCADE",
     ),
+    sa.CheckConstraint("database_group_id IS NULL OR selector IS NOT NULL", name="selector"),
     sa.Index("issue_project_idx", "project_id", "id"),
     sa.Index("issue_status_idx", "status", "id"),
+)
+
+promotion = sa.Table(
+    "promotion",
+    metadata,
+    # An issue that moves a release on.  Its databases stand here, too: its tasks may still be on their way in.
+    sa.Column("issue_id", sa.BigInteger, sa.ForeignKey("issue.id"), primary_key=True, autoincrement=False),
+    ref("release_id", "release.id", index=True),
+    ref("source_environment_id", "environment.id", index=True),
+    sa.Column("sources", pg.ARRAY(sa.BigInteger), nullable=False),  # databases that had it
+    sa.Column("targets", pg.ARRAY(sa.BigInteger), nullable=False),  # databases that it was filed for
+    created_at(),
+    sa.CheckConstraint("cardinality(sources) > 0", name="sources"),
+    sa.CheckConstraint("cardinality(targets) > 0", name="targets"),
 )
 
 comment = sa.Table(

@@ -34,7 +34,12 @@ async def create_environment(
 ) -> Response[EnvironmentOut]:
     """Add an environment before the one at ``position``, or last."""
     record = await services.environments.create(
-        caller, slug=data.slug, name=data.name, tier=data.tier, position=data.position
+        caller,
+        slug=data.slug,
+        name=data.name,
+        tier=data.tier,
+        position=data.position,
+        max_running_tasks=data.max_running_tasks,
     )
     return versioned(EnvironmentOut, record, 201)
 
@@ -53,7 +58,7 @@ async def update_environment(
     caller: NamedDependency[Principal],
     if_match: NamedDependency[int | None],
 ) -> Response[EnvironmentOut]:
-    """Rename an environment, move it, or give it another tier."""
+    """Rename an environment, move it, or give it another tier or limit."""
     record = await services.environments.update(caller, slug, changes(data), if_match)
     return versioned(EnvironmentOut, record)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Annotated, Any, Final
 
 from litestar import Request, get
@@ -17,7 +18,7 @@ from penstock.web.auth import Credential
 from penstock.web.guards import needs
 from penstock.web.paging import PageSize, PageToken, cut, page_of
 from penstock.web.present import present
-from penstock.web.schemas.catalog import AuditOut, EventOut, EventPage
+from penstock.web.schemas.catalog import AuditOut, AuditVerification, EventOut, EventPage
 from penstock.web.schemas.common import Page
 from penstock.web.stream import EventStream
 
@@ -77,12 +78,25 @@ async def list_audit(
     actor: Annotated[int | None, QueryParameter(ge=1, le=_MAX_POSITION)] = None,
     action: FromQuery[str | None] = None,
     resource: FromQuery[str | None] = None,
+    since: Annotated[dt.datetime | None, QueryParameter(name="from", description="Entries from this time on.")] = None,
+    until: Annotated[dt.datetime | None, QueryParameter(name="to", description="Entries before this time.")] = None,
     page_size: PageSize = 50,
     page_token: PageToken = None,
 ) -> Page[AuditOut]:
-    """The audit log, newest first."""
-    found = await services.audit.page(cut(page_size, page_token), actor_id=actor, action=action, resource=resource)
+    """The audit log, newest first; times are RFC 3339 with an offset."""
+    for name, at in (("from", since), ("to", until)):
+        if at is not None and at.tzinfo is None:
+            raise BadRequest(f"{name} needs an offset, for example 2026-11-21T06:00:00Z.")
+    found = await services.audit.page(
+        cut(page_size, page_token), actor_id=actor, action=action, resource=resource, since=since, until=until
+    )
     return page_of(AuditOut, found)
+
+
+@get("/audit/verify", opt=needs("audit.read"), tags=_TAGS)
+async def verify_audit(services: NamedDependency[Services]) -> AuditVerification:
+    """Whether the audit log is what was written: every seal is computed again."""
+    return present(AuditVerification, await services.audit.verify())
 
 
 def _last_event_id(request: Request[Any, Any, Any], after: int | None) -> int | None:
@@ -94,4 +108,4 @@ def _last_event_id(request: Request[Any, Any, Any], after: int | None) -> int | 
     return int(header)
 
 
-EVENT_ROUTES: Final[list[ControllerRouterHandler]] = [list_events, stream_events, list_audit]
+EVENT_ROUTES: Final[list[ControllerRouterHandler]] = [list_events, stream_events, list_audit, verify_audit]

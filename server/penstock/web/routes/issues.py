@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final, Literal
 
 from litestar import get, patch, post, put
@@ -11,13 +10,13 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.types import ControllerRouterHandler
 
 from penstock.domain.access.decide import Principal
-from penstock.domain.errors import FieldError, ValidationFailed
-from penstock.domain.pipeline.spec import PipelineSpec, StageSpec, TaskSpec
 from penstock.services.container import Services
 from penstock.services.filing import Targets
 from penstock.services.issues import Filter, NewIssue
+from penstock.services.revisions import NewRevision
 from penstock.web.guards import needs
 from penstock.web.paging import PageSize, PageToken, cut, page_of
+from penstock.web.pipelines import adoption_from, fan_out_from, pipeline_from
 from penstock.web.present import changes, present
 from penstock.web.routes.releases import changes_from
 from penstock.web.schemas import issues as schemas
@@ -26,57 +25,30 @@ from penstock.web.schemas.common import Page
 _TAGS: Final = ["issues"]
 
 
-def pipeline_from(written: schemas.NewPipeline) -> PipelineSpec:
-    """An explicit pipeline of a request as the services take it.
-
-    Raises:
-        ValidationFailed: both stages and tasks, or neither.
-    """
-    if (written.stages is None) == (written.tasks is None):
-        message = "Give either stages, or tasks that make one stage."
-        raise ValidationFailed(errors=[FieldError("pipeline", message, "stages_or_tasks")], code="stages_or_tasks")
-    if written.stages is None:
-        only = StageSpec("", "", _tasks(written.tasks or []))
-        return PipelineSpec((only,), written.order, implicit=True)
-    stages = tuple(
-        StageSpec(
-            name=s.name,
-            environment=s.environment,
-            tasks=_tasks(s.tasks),
-            needs=tuple(s.needs) if s.needs is not None else None,
-            phase=s.phase,
-            task_order=s.task_order,
-            advance=s.advance,
-        )
-        for s in written.stages
-    )
-    return PipelineSpec(stages, written.order)
-
-
-def _tasks(written: Sequence[schemas.NewTask]) -> tuple[TaskSpec, ...]:
-    return tuple(
-        TaskSpec(instance=t.instance, database=t.database, name=t.name, release_id=t.release, statement=t.statement)
-        for t in written
-    )
-
-
 @post("/issues", opt=needs("issue.create", idempotent=True), tags=_TAGS)
 async def create_issue(
     data: JSONBody[schemas.NewIssue], services: NamedDependency[Services], caller: NamedDependency[Principal]
 ) -> schemas.IssueOut:
-    """File an issue: one stage per environment, one task per database."""
+    """File an issue: one stage per environment, one task per database; or for a pipeline that has none yet."""
+    if data.pipeline is not None and data.pipeline.id is not None:
+        return present(schemas.IssueOut, await services.issues.adopt(caller, adoption_from(data, data.pipeline.id)))
     new = NewIssue(
         project=data.project,
         title=data.title,
         description=data.description,
         labels=data.labels,
-        targets=Targets(data.targets.databases, data.targets.environments) if data.targets is not None else None,
-        pipeline=pipeline_from(data.pipeline) if data.pipeline is not None else None,
+        targets=_targets(data.targets),
+        fan_out=fan_out_from(data.fan_out),
+        pipeline=pipeline_from(data.pipeline) if data.pipeline is not None and data.pipeline.id is None else None,
         release_id=data.release if isinstance(data.release, int) else None,
         changes=changes_from(data.release.changes) if isinstance(data.release, schemas.IssueRelease) else None,
         statement=data.statement,
     )
     return present(schemas.IssueOut, await services.issues.create(caller, new))
+
+
+def _targets(data: schemas.Targets | None) -> Targets | None:
+    return Targets(data.databases, data.environments, data.group) if data is not None else None
 
 
 @get("/issues", opt=needs("issue.read"), tags=_TAGS)
@@ -134,13 +106,18 @@ async def put_release(
     caller: NamedDependency[Principal],
 ) -> schemas.IssueOut:
     """Give an issue a new revision of its SQL; approvals of the old one become stale."""
-    await services.revisions.put(
-        caller,
-        issue,
-        release_id=data.release,
-        changes=changes_from(data.changes) if data.changes is not None else None,
-        statement=data.statement,
-    )
+    filed = changes_from(data.changes) if data.changes is not None else None
+    given = NewRevision(release_id=data.release, changes=filed, statement=data.statement)
+    await services.revisions.put(caller, issue, given)
+    return present(schemas.IssueOut, await services.issues.get(caller, issue))
+
+
+@post("/issues/{issue:int}/re-resolve", opt=needs("issue.edit"), status_code=200, tags=_TAGS)
+async def resolve_group_again(
+    issue: FromPath[int], services: NamedDependency[Services], caller: NamedDependency[Principal]
+) -> schemas.IssueOut:
+    """Choose the databases of an issue's group again; approvals of stages that change become stale."""
+    await services.group_targets.resolve_again(caller, issue)
     return present(schemas.IssueOut, await services.issues.get(caller, issue))
 
 
@@ -155,6 +132,19 @@ async def decide(
     await services.approvals.decide(
         caller, issue, stages=data.stages, digests=data.digest, decision=data.decision, comment=data.comment
     )
+    return present(schemas.IssueOut, await services.issues.get(caller, issue))
+
+
+@post("/issues/{issue:int}/request-approval", opt=needs("issue.edit"), status_code=200, tags=_TAGS)
+async def request_approval(
+    issue: FromPath[int],
+    data: JSONBody[schemas.AskAgain],
+    services: NamedDependency[Services],
+    caller: NamedDependency[Principal],
+) -> schemas.IssueOut:
+    """Ask for the approvals that are missing once more; a rejection stays until its giver approves or the change is
+    edited."""
+    await services.approvals.ask_again(caller, issue, data.comment)
     return present(schemas.IssueOut, await services.issues.get(caller, issue))
 
 
@@ -211,7 +201,9 @@ ISSUE_ROUTES: Final[list[ControllerRouterHandler]] = [
     get_issue,
     update_issue,
     put_release,
+    resolve_group_again,
     decide,
+    request_approval,
     cancel_issue,
     reopen_issue,
     resolve_issue,

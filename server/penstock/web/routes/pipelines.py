@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
-from litestar import Request, Response, get, post
+from litestar import Request, Response, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.response import Stream
@@ -12,14 +12,18 @@ from litestar.types import ControllerRouterHandler
 
 from penstock.domain.access.decide import Principal
 from penstock.services.container import Services
+from penstock.services.revisions import NewRevision
 from penstock.web.auth import Credential
 from penstock.web.guards import needs
 from penstock.web.log_stream import log_lines
 from penstock.web.paging import PageSize, PageToken, cut, page_of
-from penstock.web.present import present
+from penstock.web.pipelines import pipeline_from
+from penstock.web.present import changes, present
+from penstock.web.routes.releases import changes_from
 from penstock.web.schemas import issues as schemas
 from penstock.web.schemas.catalog import WithReason
 from penstock.web.schemas.common import Page
+from penstock.web.schemas.gates import Advance, NewBypass
 
 _TAGS: Final = ["pipelines"]
 
@@ -39,6 +43,18 @@ async def list_pipelines(
     """Pipelines without an issue that worked on an instance, newest first."""
     found = await services.pipelines.of_instance(caller, instance, cut(page_size, page_token))
     return page_of(schemas.PipelineSummary, found)
+
+
+@post("/pipelines", opt=needs("pipeline.create", idempotent=True), tags=_TAGS)
+async def create_pipeline(
+    data: JSONBody[schemas.NewLonePipeline],
+    services: NamedDependency[Services],
+    caller: NamedDependency[Principal],
+) -> schemas.PipelineOut:
+    """File a pipeline without an issue: it only reads, or nobody has to approve it where it goes."""
+    written = schemas.NewPipeline(order=data.order, fail_fast=data.fail_fast, stages=data.stages, tasks=data.tasks)
+    made = await services.lone_pipelines.create(caller, data.project, pipeline_from(written))
+    return present(schemas.PipelineOut, await services.pipelines.get(caller, made))
 
 
 @get("/pipelines/{pipeline:int}", opt=needs("pipeline.read"), tags=_TAGS)
@@ -75,6 +91,19 @@ async def get_stage(
     return present(schemas.StageOut, await services.pipelines.stage(caller, pipeline, stage))
 
 
+@patch("/pipelines/{pipeline:int}/stages/{stage:str}", opt=needs("stage.edit"), tags=_TAGS)
+async def update_stage(
+    pipeline: FromPath[int],
+    stage: FromPath[str],
+    data: JSONBody[schemas.PatchStage],
+    services: NamedDependency[Services],
+    caller: NamedDependency[Principal],
+) -> schemas.PipelineOut:
+    """Raise, lower or lift a stage's limits; what runs goes on. A stage's status derives, and cannot be set."""
+    await services.rollout.edit_limits(caller, pipeline, stage, changes(data))
+    return present(schemas.PipelineOut, await services.pipelines.get(caller, pipeline))
+
+
 @post("/pipelines/{pipeline:int}/hold", opt=needs("pipeline.hold"), status_code=200, tags=_TAGS)
 async def hold_pipeline(
     pipeline: FromPath[int],
@@ -107,9 +136,28 @@ async def advance_stage(
     stage: FromPath[str],
     services: NamedDependency[Services],
     caller: NamedDependency[Principal],
+    data: JSONBody[Advance | None] = None,
 ) -> schemas.PipelineOut:
-    """Run a stage that waits for somebody to do so."""
-    await services.rollout.advance(caller, pipeline, stage)
+    """Run a stage that waits for somebody to do so.
+
+    With ``override`` a person lets errors of required checks pass, for what is known of them now; whatever else holds
+    the stage goes on holding it.
+    """
+    reason = data.override.reason if data is not None and data.override is not None else None
+    await services.rollout.advance(caller, pipeline, stage, reason)
+    return present(schemas.PipelineOut, await services.pipelines.get(caller, pipeline))
+
+
+@post("/pipelines/{pipeline:int}/stages/{stage:str}/bypass", opt=needs("stage.bypass"), status_code=200, tags=_TAGS)
+async def bypass_gates(
+    pipeline: FromPath[int],
+    stage: FromPath[str],
+    data: JSONBody[NewBypass],
+    services: NamedDependency[Services],
+    caller: NamedDependency[Principal],
+) -> schemas.PipelineOut:
+    """Pass over gates of place and time in an emergency; approval and review cannot be passed over."""
+    await services.rollout.bypass(caller, pipeline, stage, data.gates, data.reason)
     return present(schemas.PipelineOut, await services.pipelines.get(caller, pipeline))
 
 
@@ -135,6 +183,20 @@ async def get_task(
     task: FromPath[int], services: NamedDependency[Services], caller: NamedDependency[Principal]
 ) -> schemas.TaskOut:
     """One task: why it waits, what became of each change, its runs."""
+    return present(schemas.TaskOut, await services.pipelines.task(caller, task))
+
+
+@patch("/tasks/{task:int}", opt=needs("issue.edit"), tags=["tasks"])
+async def update_task(
+    task: FromPath[int],
+    data: JSONBody[schemas.PatchTask],
+    services: NamedDependency[Services],
+    caller: NamedDependency[Principal],
+) -> schemas.TaskOut:
+    """Give one task that has not applied anything another release; approvals of its stage become stale."""
+    filed = changes_from(data.changes) if data.changes is not None else None
+    given = NewRevision(release_id=data.release, changes=filed, statement=data.statement)
+    await services.revisions.put_task(caller, task, given)
     return present(schemas.TaskOut, await services.pipelines.task(caller, task))
 
 
@@ -168,11 +230,36 @@ async def skip_task(
     return present(schemas.TaskOut, await services.pipelines.task(caller, task))
 
 
+@post("/tasks/{task:int}/settle", opt=needs("task.settle"), status_code=200, tags=["tasks"])
+async def settle_task(
+    task: FromPath[int],
+    data: JSONBody[schemas.NewSettlement],
+    services: NamedDependency[Services],
+    caller: NamedDependency[Principal],
+) -> schemas.TaskOut:
+    """Say what became of a change of which nobody can know; it is written into the database's ledger.
+
+    ``applied``: the whole change is there; the task succeeds, or goes on with the release's next change.
+    ``not_applied``: the task waits again, and its next attempt runs what was interrupted once more.
+    ``unreachable``: the target has been away for ten minutes at least and will not come back: nothing is written there.
+    """
+    await services.settling.settle(caller, task, data.outcome, data.reason, unreachable=data.unreachable)
+    return present(schemas.TaskOut, await services.pipelines.task(caller, task))
+
+
+@get("/tasks/{task:int}/sessions", opt=needs("task.sessions"), tags=["tasks"])
+async def task_sessions(
+    task: FromPath[int], services: NamedDependency[Services], caller: NamedDependency[Principal]
+) -> schemas.TaskSessions:
+    """What a task waits for in its target right now: its own session, who blocks it, their locks."""
+    return present(schemas.TaskSessions, await services.lock_waits.of_task(caller, task))
+
+
 @get("/tasks/{task:int}/runs", opt=needs("task.read"), tags=["tasks"])
 async def list_runs(
     task: FromPath[int], services: NamedDependency[Services], caller: NamedDependency[Principal]
 ) -> list[schemas.RunOut]:
-    """The runs of a task, newest first."""
+    """The last hundred runs of a task, newest first."""
     return [present(schemas.RunOut, r) for r in (await services.pipelines.task(caller, task))["runs"]]
 
 
@@ -208,17 +295,23 @@ async def get_log(
 
 PIPELINE_ROUTES: Final[list[ControllerRouterHandler]] = [
     list_pipelines,
+    create_pipeline,
     get_pipeline,
     list_tasks,
     get_stage,
+    update_stage,
     hold_pipeline,
     resume_pipeline,
     advance_stage,
+    bypass_gates,
     retry_failed,
     get_task,
+    update_task,
     retry_task,
     cancel_task,
     skip_task,
+    settle_task,
+    task_sessions,
     list_runs,
     get_run,
     get_log,

@@ -45,7 +45,8 @@ async def create_release(
     caller: NamedDependency[Principal],
 ) -> schemas.ReleaseOut:
     """Store a release without filing an issue for it."""
-    return present(schemas.ReleaseOut, await services.releases.create(caller, data.project, changes_from(data.changes)))
+    record = await services.releases.create(caller, data.project, changes_from(data.changes), data.commit)
+    return present(schemas.ReleaseOut, record)
 
 
 @get("/releases", opt=needs("release.read"), tags=_TAGS)
@@ -53,11 +54,12 @@ async def list_releases(
     services: NamedDependency[Services],
     caller: NamedDependency[Principal],
     project: FromQuery[str | None] = None,
+    digest: FromQuery[str | None] = None,
     page_size: PageSize = 50,
     page_token: PageToken = None,
 ) -> Page[schemas.ReleaseSummary]:
-    """Releases that the caller sees, newest first."""
-    found = await services.releases.listing(caller, cut(page_size, page_token), project=project)
+    """Releases that the caller sees, newest first; ``digest`` finds those with the same contents."""
+    found = await services.releases.listing(caller, cut(page_size, page_token), project=project, digest=digest)
     return page_of(schemas.ReleaseSummary, found)
 
 

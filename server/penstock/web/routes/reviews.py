@@ -19,9 +19,11 @@ _TAGS: Final = ["review"]
 
 
 @post("/reviews", opt=needs("account.self"), status_code=200, tags=_TAGS)
-async def review(data: JSONBody[schemas.NewReview], services: NamedDependency[Services]) -> schemas.ReviewOut:
+async def review(
+    data: JSONBody[schemas.NewReview], services: NamedDependency[Services], caller: NamedDependency[Principal]
+) -> schemas.ReviewOut:
     """Review a script without filing it; nothing is stored."""
-    return present(schemas.ReviewOut, await services.reviews.review(data.engine, data.statement))
+    return present(schemas.ReviewOut, await services.reviews.review(caller, data.engine, data.statement, data.database))
 
 
 @get("/review-rules", opt=needs("account.self"), tags=_TAGS)
@@ -38,4 +40,17 @@ async def list_findings(
     return [present(schemas.IssueFinding, f) for f in await services.reviews.of_issue(caller, issue)]
 
 
-REVIEW_ROUTES: Final[list[ControllerRouterHandler]] = [review, list_rules, list_findings]
+@post("/issues/{issue:int}/review", opt=needs("issue.edit"), status_code=200, tags=_TAGS)
+async def review_again(
+    issue: FromPath[int], services: NamedDependency[Services], caller: NamedDependency[Principal]
+) -> list[schemas.IssueFinding]:
+    """Review an issue's changes again, by the rules of today and the catalogs of its databases."""
+    return [present(schemas.IssueFinding, f) for f in await services.reviews.again(caller, issue)]
+
+
+REVIEW_ROUTES: Final[list[ControllerRouterHandler]] = [
+    review,
+    list_rules,
+    list_findings,
+    review_again,
+]

@@ -14,7 +14,7 @@ from penstock.services.container import Services
 from penstock.web.guards import needs
 from penstock.web.paging import PageSize, PageToken, cut, page_of
 from penstock.web.present import changes, present
-from penstock.web.schemas.catalog import NewSchedule, PatchSchedule, ScheduleOut
+from penstock.web.schemas.catalog import NewSchedule, PatchSchedule, ScheduleOut, SlotOut
 from penstock.web.schemas.common import Page
 
 _TAGS: Final = ["schedules"]
@@ -39,9 +39,27 @@ async def create_schedule(
         kind=data.kind,
         cron=data.cron,
         time_zone=data.time_zone,
+        jitter_seconds=data.jitter_seconds,
         enabled=data.enabled,
     )
     return present(ScheduleOut, record)
+
+
+@get("/schedules/{schedule_id:int}", opt=needs("instance.read"), tags=_TAGS)
+async def get_schedule(schedule_id: FromPath[int], services: NamedDependency[Services]) -> ScheduleOut:
+    """One schedule."""
+    return present(ScheduleOut, await services.schedules.get(schedule_id))
+
+
+@get("/schedules/{schedule_id:int}/slots", opt=needs("instance.read"), tags=_TAGS)
+async def list_slots(
+    schedule_id: FromPath[int],
+    services: NamedDependency[Services],
+    page_size: PageSize = 50,
+    page_token: PageToken = None,
+) -> Page[SlotOut]:
+    """The slots that a schedule came to, the newest first; of 30 days, and the last 20 however old they are."""
+    return page_of(SlotOut, await services.schedules.slots(schedule_id, cut(page_size, page_token)))
 
 
 @patch("/schedules/{schedule_id:int}", opt=needs("schedule.edit"), tags=_TAGS)
@@ -66,6 +84,8 @@ async def delete_schedule(
 SCHEDULE_ROUTES: Final[list[ControllerRouterHandler]] = [
     list_schedules,
     create_schedule,
+    get_schedule,
+    list_slots,
     update_schedule,
     delete_schedule,
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
 from litestar import Response, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
@@ -14,7 +15,7 @@ from penstock.services.container import Services
 from penstock.web.guards import needs
 from penstock.web.paging import PageSize, PageToken, cut, page_of
 from penstock.web.present import changes, versioned
-from penstock.web.schemas.catalog import NewTier, PatchTier, TierOut
+from penstock.web.schemas.catalog import NewTier, Opening, PatchTier, TierOut, WindowsPreview
 from penstock.web.schemas.common import Page
 
 _TAGS: Final = ["approval tiers"]
@@ -36,6 +37,13 @@ async def create_tier(
     rules = changes(data)
     slug, name = rules.pop("slug"), rules.pop("name")
     return versioned(TierOut, await services.tiers.create(caller, slug=slug, name=name, rules=rules), 201)
+
+
+@post("/approval-tiers/openings", opt=needs("tier.read"), status_code=200, tags=_TAGS)
+async def preview_windows(data: JSONBody[WindowsPreview], services: NamedDependency[Services]) -> list[Opening]:
+    """When windows that are not saved yet would be open next; nothing is stored."""
+    spans = await services.tiers.openings([msgspec.to_builtins(w) for w in data.windows])
+    return [Opening(starts=span.starts, ends=span.ends) for span in spans]
 
 
 @get("/approval-tiers/{slug:str}", opt=needs("tier.read"), tags=_TAGS)
@@ -70,6 +78,7 @@ async def delete_tier(
 TIER_ROUTES: Final[list[ControllerRouterHandler]] = [
     list_tiers,
     create_tier,
+    preview_windows,
     get_tier,
     update_tier,
     delete_tier,

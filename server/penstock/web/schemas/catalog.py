@@ -32,17 +32,24 @@ class ProjectOut(Response, kw_only=True):
     version: int  # also the ETag
 
 
+EnvironmentLimit = Annotated[
+    int, msgspec.Meta(ge=1, le=10_000, description="Tasks at once on all its instances together; null: no limit.")
+]
+
+
 class NewEnvironment(Request, kw_only=True):
     slug: Slug
     name: Name
     tier: Slug
     position: Annotated[int, msgspec.Meta(ge=0, le=10_000)] | None = None
+    max_running_tasks: EnvironmentLimit | None = None
 
 
 class PatchEnvironment(Request, kw_only=True):
     name: Name | msgspec.UnsetType = msgspec.UNSET
     tier: Slug | msgspec.UnsetType = msgspec.UNSET
     position: Annotated[int, msgspec.Meta(ge=0, le=10_000)] | msgspec.UnsetType = msgspec.UNSET
+    max_running_tasks: EnvironmentLimit | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class EnvironmentOut(Response, kw_only=True):
@@ -50,21 +57,56 @@ class EnvironmentOut(Response, kw_only=True):
     name: str
     position: int
     tier: str
+    max_running_tasks: int | None
     instances: int
     databases: int
     version: int
 
 
 class Filler(Request, kw_only=True, omit_defaults=True):
-    """Who may fill a step: exactly one of role (``project:owner``, ``workspace:dba``) or user (an e-mail)."""
+    """Who may fill a step: exactly one of role (``project:owner``, ``workspace:dba``), group (a slug) or user (an
+    e-mail)."""
 
     role: str | None = None
     user: str | None = None
+    group: str | None = None
 
 
 class TierStep(Request, kw_only=True):
     any_of: Annotated[list[Filler], msgspec.Meta(min_length=1, max_length=20)]
     count: Annotated[int, msgspec.Meta(ge=1, le=10)] = 1
+
+
+class EscalationWhen(Request, kw_only=True, omit_defaults=True):
+    """Conditions on what review found; all that are given must hold. What is not known counts as holding."""
+
+    finding_severity: Literal["error", "warning", "info"] | None = None
+    destructive: bool | None = None
+    rows_over: Annotated[int, msgspec.Meta(ge=0, le=10**15)] | None = None
+    table_bytes_over: Annotated[int, msgspec.Meta(ge=0, le=10**18)] | None = None
+
+
+class TierEscalation(Request, kw_only=True):
+    """Steps that follow the tier's own where the conditions hold."""
+
+    when: EscalationWhen
+    add_steps: Annotated[list[TierStep], msgspec.Meta(min_length=1, max_length=10)]
+
+
+Escalations = Annotated[list[TierEscalation], msgspec.Meta(max_length=20)]
+
+
+class TierWindow(Request, kw_only=True):
+    """A span in which work may start: it begins whenever the cron expression fires in its time zone."""
+
+    cron: Annotated[str, msgspec.Meta(min_length=9, max_length=200)]
+    duration_minutes: Annotated[int, msgspec.Meta(ge=1, le=10_080)]
+    time_zone: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] = "UTC"
+
+
+Windows = Annotated[list[TierWindow], msgspec.Meta(max_length=20)]
+# Minutes, at most a year.
+Soak = Annotated[int, msgspec.Meta(ge=0, le=525_600)]
 
 
 class NewTier(Request, kw_only=True):
@@ -74,6 +116,10 @@ class NewTier(Request, kw_only=True):
     self_approval: bool = False
     rollout: Literal["auto", "manual"] = "auto"
     blocking_severity: Literal["error", "warning", "info"] = "error"
+    requires_lower_environments: bool = False
+    soak: Soak = 0
+    windows: Windows = msgspec.field(default_factory=list)
+    escalations: Escalations = msgspec.field(default_factory=list)
 
 
 class PatchTier(Request, kw_only=True):
@@ -82,6 +128,10 @@ class PatchTier(Request, kw_only=True):
     self_approval: bool | msgspec.UnsetType = msgspec.UNSET
     rollout: Literal["auto", "manual"] | msgspec.UnsetType = msgspec.UNSET
     blocking_severity: Literal["error", "warning", "info"] | msgspec.UnsetType = msgspec.UNSET
+    requires_lower_environments: bool | msgspec.UnsetType = msgspec.UNSET
+    soak: Soak | msgspec.UnsetType = msgspec.UNSET
+    windows: Windows | msgspec.UnsetType = msgspec.UNSET
+    escalations: Escalations | msgspec.UnsetType = msgspec.UNSET
 
 
 class TierOut(Response, kw_only=True):
@@ -91,12 +141,76 @@ class TierOut(Response, kw_only=True):
     self_approval: bool
     rollout: Literal["auto", "manual"]
     blocking_severity: Literal["error", "warning", "info"]
+    requires_lower_environments: bool
+    soak: int
+    windows: list[TierWindow]
+    escalations: list[TierEscalation]
+    next_windows: list[Utc]  # when the next three begin; empty without windows
     environments: list[str]
+    version: int
+
+
+class WindowsPreview(Request, kw_only=True):
+    """Windows that nobody has saved yet."""
+
+    windows: Windows
+
+
+class Opening(Response, kw_only=True):
+    """A time in which work may start."""
+
+    starts: Utc
+    ends: Utc
+
+
+class NewGroup(Request, kw_only=True):
+    slug: Slug
+    name: Name
+
+
+class PatchGroup(Request, kw_only=True):
+    name: Name | msgspec.UnsetType = msgspec.UNSET
+
+
+class GroupOut(Response, kw_only=True):
+    """A group of people, whom approval tiers may ask."""
+
+    slug: str
+    name: str
+    members: int
+    created_at: Utc
+    version: int
+
+
+Selector = Annotated[
+    str,
+    msgspec.Meta(min_length=1, max_length=2_000, description="Labels as in Kubernetes: env=prod,tier in (a,b),!x."),
+]
+
+
+class NewDatabaseGroup(Request, kw_only=True):
+    slug: Slug
+    selector: Selector
+
+
+class PatchDatabaseGroup(Request, kw_only=True):
+    selector: Selector | msgspec.UnsetType = msgspec.UNSET
+
+
+class DatabaseGroupOut(Response, kw_only=True):
+    """Databases of a project by their labels."""
+
+    slug: str
+    project: str
+    selector: str
+    databases: int  # that it selects now
+    created_at: Utc
     version: int
 
 
 EngineName = Literal["postgres", "mysql", "mariadb"]
 Tls = Literal["disable", "prefer", "require", "verify-full"]
+Support = Literal["supported", "experimental"]
 
 
 class InstanceOptions(Request, kw_only=True):
@@ -134,6 +248,7 @@ class InstanceOut(Response, kw_only=True):
     slug: str
     name: str
     engine: EngineName
+    support: Support  # experimental: the conformance suite has not run on servers of this kind
     environment: str
     host: str
     port: int
@@ -161,6 +276,8 @@ class InstanceTest(Response, kw_only=True):
     reachable: bool
     authenticated: bool
     version: str | None
+    flavour: str | None  # what the server says it is: postgresql | mariadb | mysql
+    support: Support | None  # of that flavour
     privileges: list[str]
     ledger: str
     steps: list[TestStep]
@@ -199,30 +316,51 @@ class SchemaOut(Response, kw_only=True):
     schemas: list[Any]
 
 
+Jitter = Annotated[int, msgspec.Meta(ge=0, le=3_600)]
+
+
 class NewSchedule(Request, kw_only=True):
+    """``jitter_seconds``: how much later than its slots it acts; some seconds of its own when it is not given."""
+
     instance: Slug
     kind: Literal["schema.sync"] = "schema.sync"
     cron: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
     time_zone: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] = "UTC"
+    jitter_seconds: Jitter | None = None
     enabled: bool = True
 
 
 class PatchSchedule(Request, kw_only=True):
     cron: Annotated[str, msgspec.Meta(min_length=1, max_length=200)] | msgspec.UnsetType = msgspec.UNSET
     time_zone: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] | msgspec.UnsetType = msgspec.UNSET
+    jitter_seconds: Jitter | msgspec.UnsetType = msgspec.UNSET
     enabled: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class ScheduleOut(Response, kw_only=True):
+    """A schedule; a slot is the nominal time that its expression names, before the jitter."""
+
     id: int
     kind: str
     instance: str
     cron: str
     time_zone: str
+    jitter_seconds: int
     enabled: bool
-    next_at: Utc | None
+    next_at: Utc  # when it acts on the first of next_slots
+    next_slots: list[Utc]  # the next five; none while it is switched off
     last_slot: dt.datetime | None
+    last_outcome: Literal["fired", "skipped"] | None
     last_pipeline: int | None
+
+
+class SlotOut(Response, kw_only=True):
+    """What became of a slot: skipped where the pipeline before had not ended."""
+
+    slot: Utc
+    outcome: Literal["fired", "skipped"]
+    pipeline: int | None
+    at: Utc  # when it was acted upon
 
 
 class EventOut(Response, kw_only=True):
@@ -240,6 +378,16 @@ class EventOut(Response, kw_only=True):
 class EventPage(Response, kw_only=True):
     items: list[EventOut]
     next_after: int
+
+
+class AuditVerification(Response, kw_only=True):
+    """Whether the chain of seals over the audit log holds."""
+
+    ok: bool
+    entries: int
+    sealed: int  # the others are a moment old
+    first_bad: int | None  # id of the first entry that is not what was sealed
+    message: str
 
 
 class AuditOut(Response, kw_only=True):

@@ -1,13 +1,14 @@
 import { Skeleton } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
+import { useQueries } from "@tanstack/react-query";
 import { lazy, Suspense } from "react";
 import { reviewQuery } from "@/api/queries";
 import type { DatabaseOut, Engine, EnvironmentOut, TierOut } from "@/api/types";
-import { findingMarks } from "@/features/sql/marks";
+import { ENGINES } from "@/features/instances/engines";
+import { findingMarks, joinMarks, stepMarks } from "@/features/sql/marks";
 import { ReviewSummary } from "@/features/sql/ReviewSummary";
 import { QueryGate } from "@/shared/ui/QueryGate";
 import type { Draft, DraftChange } from "../draft";
-import { previewStages } from "../preview";
+import { enginesOf, previewStages } from "../preview";
 import { tierText } from "../tiers";
 import classes from "./NewChange.module.css";
 
@@ -15,9 +16,19 @@ const SqlView = lazy(() => import("@/features/sql/SqlView").then((m) => ({ defau
 
 type Props = { draft: Draft; chosen: DatabaseOut[]; environments: EnvironmentOut[]; tiers: TierOut[] };
 
-/** One script with what review says about it, before it is filed. */
-function Script({ change, label, engine }: { change: DraftChange; label: string; engine: Engine }) {
-  const review = useQuery(reviewQuery(engine, change.statement));
+/** One script with what review says about it, before it is filed: once for every engine that it will run on. */
+function Script({ change, label, engines }: { change: DraftChange; label: string; engines: Engine[] }) {
+  const reviews = useQueries({ queries: engines.map((engine) => reviewQuery(engine, change.statement)) });
+  const several = engines.length > 1;
+  const marks = joinMarks(
+    engines.map((engine, at) => {
+      const found = reviews[at]?.data;
+      return {
+        engine: ENGINES[engine],
+        marks: found ? [...stepMarks(found.steps), ...findingMarks(found.findings)] : [],
+      };
+    }),
+  );
   return (
     <div>
       {(change.version || change.name) && (
@@ -25,15 +36,23 @@ function Script({ change, label, engine }: { change: DraftChange; label: string;
           <span className="mono">{change.version}</span> {change.name}
         </p>
       )}
-      <QueryGate query={review} skeleton={<Skeleton h={30} mb={8} />}>
-        {({ findings, steps }) => <ReviewSummary findings={findings} steps={steps} />}
-      </QueryGate>
-      <SqlView
-        value={change.statement}
-        label={label}
-        engine={engine}
-        marks={findingMarks(review.data?.findings ?? [])}
-      />
+      {engines.map((engine, at) => {
+        const review = reviews[at];
+        return (
+          review && (
+            <QueryGate key={engine} query={review} skeleton={<Skeleton h={30} mb={8} />}>
+              {({ findings, steps }) => (
+                <ReviewSummary
+                  findings={findings}
+                  steps={steps}
+                  engine={several ? ENGINES[engine] : undefined}
+                />
+              )}
+            </QueryGate>
+          )
+        );
+      })}
+      <SqlView value={change.statement} label={label} engine={engines[0] ?? null} marks={marks} />
     </div>
   );
 }
@@ -41,6 +60,7 @@ function Script({ change, label, engine }: { change: DraftChange; label: string;
 /** Step 3: exactly what filing creates: stages in order, who must approve each, the SQL as it will run. */
 export function CheckStep({ draft, chosen, environments, tiers }: Props) {
   const stages = previewStages(chosen, environments, tiers);
+  const engines = enginesOf(chosen);
   return (
     <div className={classes.check}>
       <ol className={classes.stages} aria-label="Stages">
@@ -73,12 +93,7 @@ export function CheckStep({ draft, chosen, environments, tiers }: Props) {
         {draft.description && <p className={classes.description}>{draft.description}</p>}
         <Suspense fallback={<Skeleton h={160} />}>
           {draft.changes.map((c, at) => (
-            <Script
-              key={c.key}
-              change={c}
-              label={`SQL to file, change ${at + 1}`}
-              engine={chosen[0]?.engine ?? "postgres"}
-            />
+            <Script key={c.key} change={c} label={`SQL to file, change ${at + 1}`} engines={engines} />
           ))}
         </Suspense>
       </div>

@@ -4,7 +4,14 @@ import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { useRef, useState } from "react";
 import { newKey } from "@/api/client";
 import { changes } from "@/api/endpoints";
-import { environmentsQuery, projectDatabasesQuery, projectsQuery, tiersQuery } from "@/api/queries";
+import {
+  databaseGroupsQuery,
+  environmentsQuery,
+  groupDatabasesQuery,
+  projectDatabasesQuery,
+  projectsQuery,
+  tiersQuery,
+} from "@/api/queries";
 import { ErrorPanel } from "@/shared/ui/ErrorPanel";
 import { Page } from "@/shared/ui/Page";
 import { Panel } from "@/shared/ui/Panel";
@@ -33,7 +40,12 @@ export function NewChangePage() {
   const environments = useQuery(environmentsQuery);
   const tiers = useQuery(tiersQuery);
   const databases = useQuery(projectDatabasesQuery(draft.project));
-  const chosen = (databases.data ?? []).filter((d) => draft.databases.includes(d.id));
+  const groups = useQuery(databaseGroupsQuery(draft.project));
+  const group = groups.data?.find((g) => g.slug === draft.group);
+  const selected = useQuery(groupDatabasesQuery(draft.project, group?.selector ?? ""));
+  const chosen = draft.group
+    ? (selected.data ?? [])
+    : (databases.data ?? []).filter((d) => draft.databases.includes(d.id));
 
   const file = useMutation({
     mutationFn: () => changes.createIssue(toIssue(draft), key.current),
@@ -88,11 +100,13 @@ export function NewChangePage() {
             projects={projects.data ?? []}
             environments={environments.data ?? []}
             databases={databases}
+            groups={groups.data ?? []}
+            selected={draft.group ? chosen : null}
             problems={problems}
             onChange={edit}
           />
         )}
-        {step === 2 && <SqlStep draft={draft} first={chosen[0]} problems={problems} onChange={edit} />}
+        {step === 2 && <SqlStep draft={draft} chosen={chosen} problems={problems} onChange={edit} />}
         {step === 3 && (
           <CheckStep
             draft={draft}

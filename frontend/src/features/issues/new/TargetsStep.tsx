@@ -3,11 +3,13 @@ import type { UseQueryResult } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { Database, Search } from "lucide-react";
 import { useState } from "react";
-import type { DatabaseOut, EnvironmentOut, ProjectOut } from "@/api/types";
+import type { DatabaseGroupOut, DatabaseOut, EnvironmentOut, ProjectOut } from "@/api/types";
+import { ENGINES } from "@/features/instances/engines";
 import { EmptyPanel } from "@/shared/ui/EmptyPanel";
 import { QueryGate } from "@/shared/ui/QueryGate";
 import type { Draft } from "../draft";
-import { groupDatabases } from "../preview";
+import { enginesOf, groupDatabases } from "../preview";
+import { GroupTargets } from "./GroupTargets";
 import classes from "./NewChange.module.css";
 
 type Props = {
@@ -15,6 +17,9 @@ type Props = {
   projects: ProjectOut[];
   environments: EnvironmentOut[];
   databases: UseQueryResult<DatabaseOut[]>;
+  groups: DatabaseGroupOut[];
+  /** What the chosen group selects; null without one. */
+  selected: DatabaseOut[] | null;
   problems: Record<string, string>;
   onChange: (some: Partial<Draft>) => void;
 };
@@ -28,6 +33,7 @@ function Databases({
   const [search, setSearch] = useState("");
   const groups = groupDatabases(all, environments, search);
   const chosen = new Set(draft.databases);
+  const mixed = enginesOf(all).length > 1;
   const set = (ids: number[], on: boolean) =>
     onChange({
       databases: on
@@ -53,7 +59,7 @@ function Databases({
       <div>
         <TextInput
           aria-label="Search databases"
-          placeholder="Search by name, instance or label"
+          placeholder="Search by name, instance, engine or label"
           leftSection={<Search size={14} aria-hidden />}
           value={search}
           onChange={(e) => setSearch(e.currentTarget.value)}
@@ -85,7 +91,11 @@ function Databases({
                     onChange={(e) => set([d.id], e.currentTarget.checked)}
                     label={
                       <>
-                        {d.name} <span className={classes.count}>{d.instance}</span>
+                        {d.name}{" "}
+                        <span className={classes.count}>
+                          {d.instance}
+                          {mixed && ` · ${ENGINES[d.engine]}`}
+                        </span>
                       </>
                     }
                   />
@@ -119,7 +129,8 @@ function Databases({
 }
 
 /** Step 1: which databases of which project. */
-export function TargetsStep({ draft, projects, environments, databases, problems, onChange }: Props) {
+export function TargetsStep(props: Props) {
+  const { draft, projects, environments, databases, groups, selected, problems, onChange } = props;
   return (
     <>
       <Select
@@ -132,14 +143,29 @@ export function TargetsStep({ draft, projects, environments, databases, problems
         data={projects.map((p) => ({ value: p.slug, label: p.name }))}
         value={draft.project || null}
         error={problems.project}
-        onChange={(project) => project && onChange({ project, databases: [] })}
+        onChange={(project) => project && onChange({ project, databases: [], group: "" })}
       />
+      {groups.length > 0 && (
+        <Select
+          label="Database group"
+          description="Instead of single databases: those that it selects when you file the change"
+          placeholder="None: choose databases below"
+          clearable
+          clearButtonProps={{ "aria-label": "No database group" }}
+          maw={360}
+          mt="sm"
+          data={groups.map((g) => ({ value: g.slug, label: `${g.slug} (${g.selector})` }))}
+          value={draft.group || null}
+          onChange={(group) => onChange({ group: group ?? "", databases: [] })}
+        />
+      )}
       {problems.databases && (
         <Text size="xs" c="var(--mantine-color-error)" mt={8}>
           {problems.databases}
         </Text>
       )}
-      {draft.project && (
+      {selected && <GroupTargets group={draft.group} selected={selected} />}
+      {draft.project && !selected && (
         <QueryGate query={databases} skeleton={<Skeleton h={180} mt="md" />}>
           {(all) => <Databases draft={draft} all={all} environments={environments} onChange={onChange} />}
         </QueryGate>
