@@ -75,6 +75,7 @@ def planned(
     order: str = "sequential",
     fail_fast: bool = False,
     told: Sequence[Told] = (),
+    recheck: Callable[[AsyncConnection], Awaitable[None]] | None = None,
     then: Callable[[AsyncConnection, Stored], Awaitable[None]] | None = None,
 ) -> Filing[Stored]:
     """An issue of any size for `submission.submit`.
@@ -82,6 +83,7 @@ def planned(
     Args:
         stages: everything about them is checked.
         told: what else is announced.
+        recheck: see `Filing`.
         then: what else belongs into the transaction that lets people see it.
     """
 
@@ -91,7 +93,7 @@ def planned(
             await then(conn, stored)
         return stored
 
-    return Filing(project_id, stages, publish, order, fail_fast)
+    return Filing(project_id, stages, publish, order, fail_fast, recheck)
 
 
 async def _publish(

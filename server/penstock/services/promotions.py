@@ -152,16 +152,13 @@ async def choose(conn: AsyncConnection, principal: Principal, new: NewPromotion)
     return Choice(project_id, release, route, targets, new)
 
 
-async def refuse_planned(conn: AsyncConnection, choice: Choice, but: int | None = None) -> None:
-    """Refuse what an open issue does already; with the release locked, nobody plans it meanwhile.
-
-    Args:
-        but: the issue of this very promotion.
+async def refuse_planned(conn: AsyncConnection, choice: Choice) -> None:
+    """Refuse what an open issue does already; with the release locked, no other promotion plans it meanwhile.
 
     Raises:
         AlreadyPlanned: names the issue and its stage.
     """
-    found = await promotions.planned(conn, choice.release["id"], [t.id for t in choice.targets], but)
+    found = await promotions.planned(conn, choice.release["id"], [t.id for t in choice.targets])
     if found is not None:
         message = f"Issue {found['issue']} applies this release there already, in its stage {found['stage']}."
         raise promotion.AlreadyPlanned(message, issue=found["issue"], stage=found["stage"])
@@ -192,10 +189,11 @@ async def filed(conn: AsyncConnection, principal: Principal, choice: Choice) -> 
         "databases": len(choice.targets),
     }
 
-    async def then(conn: AsyncConnection, stored: Stored) -> None:
-        # A large issue is stored in many transactions: somebody else may have planned the same meanwhile.
+    async def recheck(conn: AsyncConnection) -> None:
         await promotions.lock(conn, release["id"])
-        await refuse_planned(conn, choice, but=stored.issue_id)
+        await refuse_planned(conn, choice)
+
+    async def then(conn: AsyncConnection, stored: Stored) -> None:
         await promotions.record(
             conn,
             issue_id=stored.issue_id,
@@ -210,7 +208,7 @@ async def filed(conn: AsyncConnection, principal: Principal, choice: Choice) -> 
 
     head = new_issues.Head(new.title or _title(choice), new.description, release_id=release["id"])
     told = [new_issues.Told(events.PROMOTED, about)]
-    return new_issues.planned(principal, choice.project_id, head, stages, told=told, then=then)
+    return new_issues.planned(principal, choice.project_id, head, stages, told=told, recheck=recheck, then=then)
 
 
 def _title(choice: Choice) -> str:

@@ -106,12 +106,14 @@ class Reverts:
                 more={"reverts_id": issue_id},
             )
 
-            async def then(conn: AsyncConnection, stored: Stored) -> None:
+            async def recheck(conn: AsyncConnection) -> None:
                 await Progress.lock(conn, found["pipeline_id"])
-                await _refuse_others(conn, issue_id, but=stored.issue_id)
+                await _refuse_others(conn, issue_id)
+
+            async def then(conn: AsyncConnection, stored: Stored) -> None:
                 await audit(conn, principal.id, "issue.revert", f"issue:{issue_id}", {"issue": stored.issue_id})
 
-            return new_issues.planned(principal, found["project_id"], head, stages, then=then)
+            return new_issues.planned(principal, found["project_id"], head, stages, recheck=recheck, then=then)
 
         stored = await submit(self._database, prepare)
         await self._looks.after_filing(stored.pipeline_id)
@@ -161,8 +163,8 @@ def _stages(known: Sequence[TargetDatabase], filed: Mapping[int, Filed]) -> list
     ]
 
 
-async def _refuse_others(conn: AsyncConnection, issue_id: int, but: int | None = None) -> None:
-    other = await reverts.by_another(conn, issue_id, but)
+async def _refuse_others(conn: AsyncConnection, issue_id: int) -> None:
+    other = await reverts.by_another(conn, issue_id)
     if other is not None and other["status"] == "open":
         raise AlreadyPlanned(f"Issue {other['id']} is about to take it back already.", issue=other["id"], stage=None)
     if other is not None:

@@ -39,6 +39,8 @@ class Filing(Generic[T]):
 
     Args:
         publish: with the pipeline's id, when it is stored: what makes it somebody's, in the last transaction.
+        recheck: what ``prepare`` locked and looked at, in the same order and before anything else is locked: the last
+            transaction of a large one asks again, for the first has let go of it.
     """
 
     project_id: int | None
@@ -46,6 +48,7 @@ class Filing(Generic[T]):
     publish: Callable[[AsyncConnection, int], Awaitable[T]]
     order: str = "sequential"
     fail_fast: bool = False
+    recheck: Callable[[AsyncConnection], Awaitable[None]] | None = None
 
     @property
     def small(self) -> bool:
@@ -103,6 +106,8 @@ async def _in_parts(database: Database, new: Filing[T], places: _Places) -> T:
 
         async def last(conn: AsyncConnection) -> T:
             await unfinished.hold(conn, pipeline_id)
+            if new.recheck is not None:
+                await new.recheck(conn)
             if await _places(conn, new.stages) != places:
                 raise Conflict("The instance of a target was moved while this was being filed: file it again.")
             await conn.execute(

@@ -140,7 +140,7 @@ class Database:
                 lost = not worked and (not isinstance(error, DBAPIError) or error.connection_invalidated)
                 if (sqlstate(error) not in SERIALIZATION and not lost) or attempt == ATTEMPTS:
                     raise
-            await asyncio.sleep(random.uniform(0.2, 1.0) * 0.02 * 2**attempt)  # jitter, not a secret
+                await _before_another(attempt, error)
         raise AssertionError("unreachable")
 
     async def run_straight(self, locks: str, work: Callable[[Wire], Awaitable[T]]) -> T:
@@ -175,7 +175,7 @@ class Database:
                 stale = isinstance(error, asyncpg.InvalidCachedStatementError)  # a migration changed a table meanwhile
                 if not (lost or stale or sqlstate(error) in SERIALIZATION) or attempt == ATTEMPTS:
                     raise
-            await asyncio.sleep(random.uniform(0.2, 1.0) * 0.02 * 2**attempt)  # jitter, not a secret
+                await _before_another(attempt, error)
         raise AssertionError("unreachable")
 
     async def ask(self, statement: Statement, given: Mapping[str, Any]) -> list[asyncpg.Record]:
@@ -216,6 +216,11 @@ class Database:
     async def close(self) -> None:
         """Close every connection."""
         await self.engine.dispose()
+
+
+async def _before_another(attempt: int, error: BaseException) -> None:
+    log.info("transaction_again", attempt=attempt, sqlstate=sqlstate(error), error=type(error).__name__)
+    await asyncio.sleep(random.uniform(0.2, 1.0) * 0.02 * 2**attempt)  # jitter, not a secret
 
 
 async def _commit(driver: asyncpg.Connection, last: str) -> None:

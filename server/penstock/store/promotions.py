@@ -58,13 +58,12 @@ _PLANNED: Final = sa.text("""
     FROM task t JOIN pipeline p ON p.id = t.pipeline_id AND p.status = 'open'
     JOIN issue i ON i.pipeline_id = p.id JOIN stage s ON s.id = t.stage_id
     WHERE t.release_id = :release AND t.type = 'database.change' AND t.database_id = ANY(:targets)
-    AND i.id IS DISTINCT FROM :but
     UNION ALL
     SELECT i.id, s.name, i.title FROM promotion m JOIN issue i ON i.id = m.issue_id AND i.status = 'open'
     JOIN stage s ON s.pipeline_id = i.pipeline_id
-    WHERE m.release_id = :release AND m.targets && :targets AND i.id IS DISTINCT FROM :but
+    WHERE m.release_id = :release AND m.targets && :targets
     ORDER BY issue, stage LIMIT 1
-""").bindparams(_id("release"), _id("but"), sa.bindparam("targets", type_=ARRAY(sa.BigInteger)))
+""").bindparams(_id("release"), sa.bindparam("targets", type_=ARRAY(sa.BigInteger)))
 
 _CURRENT: Final = sa.text(f"""
     SELECT d.id, i.slug || '/' || d.name AS name, e.slug AS environment, current.release_id, current.ended_at
@@ -127,12 +126,13 @@ _RELEASES: Final = (
 
 
 async def lock(conn: AsyncConnection, release_id: int) -> Record | None:
-    """Reserve a release for this transaction: nobody else plans it meanwhile, in whatever way.
+    """Reserve a release for this transaction: no other promotion of it is filed meanwhile.
 
-    A row that names the release waits for this lock, too, since its foreign key does.
+    Rows that name the release do not wait for it; two that had written one each, and then asked for a lock that made
+    such rows wait, would wait for one another.
     """
     columns = (release.c.id, release.c.project_id, release.c.digest, release.c.change_count)
-    return await fetch_one(conn, sa.select(*columns).where(release.c.id == release_id).with_for_update())
+    return await fetch_one(conn, sa.select(*columns).where(release.c.id == release_id).with_for_update(key_share=True))
 
 
 async def standing(conn: AsyncConnection, project_id: int, release_id: int) -> list[Record]:
@@ -140,15 +140,9 @@ async def standing(conn: AsyncConnection, project_id: int, release_id: int) -> l
     return await fetch(conn, _STANDING.bindparams(project=project_id, release=release_id))
 
 
-async def planned(
-    conn: AsyncConnection, release_id: int, targets: Sequence[int], but: int | None = None
-) -> Record | None:
-    """An open issue, with its stage, that holds a release for one of some databases.
-
-    Args:
-        but: an issue that does not count.
-    """
-    return await fetch_one(conn, _PLANNED.bindparams(release=release_id, targets=list(targets), but=but))
+async def planned(conn: AsyncConnection, release_id: int, targets: Sequence[int]) -> Record | None:
+    """An open issue, with its stage, that holds a release for one of some databases."""
+    return await fetch_one(conn, _PLANNED.bindparams(release=release_id, targets=list(targets)))
 
 
 async def current(

@@ -54,16 +54,12 @@ async def texts(conn: AsyncConnection, ids: Collection[int]) -> dict[int, Record
     return {row["id"]: row for row in await fetch(conn, sa.select(*columns).where(change.c.id.in_(ids)))}
 
 
-async def by_another(conn: AsyncConnection, issue_id: int, but: int | None = None) -> Record | None:
-    """The newest issue that takes this one back, unless it was canceled.
-
-    Args:
-        but: one that does not count.
-    """
+async def by_another(conn: AsyncConnection, issue_id: int) -> Record | None:
+    """The newest issue that takes this one back, unless it was canceled."""
     return await fetch_one(
         conn,
         sa.select(issue.c.id, issue.c.status)
-        .where(issue.c.reverts_id == issue_id, issue.c.status != "canceled", issue.c.id.is_distinct_from(but))
+        .where(issue.c.reverts_id == issue_id, issue.c.status != "canceled")
         .order_by(issue.c.id.desc())
         .limit(1),
     )

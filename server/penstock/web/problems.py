@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from penstock.domain.errors import Blocked, FieldError, PenstockError, Unauthenticated, Unavailable, ValidationFailed
-from penstock.store.database import constraint, sqlstate
+from penstock.store.database import LOCKED, SERIALIZATION, constraint, sqlstate
 
 MEDIA_TYPE: Final = "application/problem+json"
 
@@ -134,13 +134,17 @@ def on_integrity(request: Request[Any, Any, Any], error: IntegrityError) -> Resp
     return problem(request, 409, "The request conflicts with what is stored.", constraint=name)
 
 
-def on_database(request: Request[Any, Any, Any], error: DBAPIError) -> Response[Any]:
-    """Values that fit no column are the caller's; a lost connection is nobody's, and passes."""
+def on_database(request: Request[Any, Any, Any], error: DBAPIError | asyncpg.PostgresError) -> Response[Any]:
+    """Values that fit no column are the caller's; a lost connection or a deadlock is nobody's, and passes."""
     state = sqlstate(error) or ""
-    cause = getattr(error.orig, "__cause__", None)
+    cause = getattr(getattr(error, "orig", None), "__cause__", error)
     if state.startswith("22") or isinstance(cause, asyncpg.DataError):
         return problem(request, 422, "A value does not fit its column: it is too large, or has a NUL in it.")
-    lost = error.connection_invalidated or state.startswith(_LOST)
+    if state in (*SERIALIZATION, LOCKED):
+        log.warning("metadata_contended", path=request.scope.get("path_template"), sqlstate=state)
+        detail = "Others are changing the same things right now; nothing was changed by this request: try again."
+        return problem(request, 503, detail, headers={"Retry-After": "2"})
+    lost = getattr(error, "connection_invalidated", False) or state.startswith(_LOST)
     if lost or isinstance(cause, OSError | asyncpg.InterfaceError):
         return on_lost(request, error)
     return on_any(request, error)
@@ -177,6 +181,9 @@ HANDLERS: Final[ExceptionHandlersMap] = {
     HTTPException: on_http,
     IntegrityError: on_integrity,
     DBAPIError: on_database,
+    asyncpg.PostgresError: on_database,
+    asyncpg.InterfaceError: on_lost,
+    asyncpg.InternalClientError: on_lost,
     PoolTimeout: on_lost,
     ConnectionError: on_lost,
     TimeoutError: on_lost,

@@ -6,8 +6,11 @@ import asyncio
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
+import structlog
 
 from tests.builders import PROJECT, Client, Json, Target, World
+from tests.waiting import eventually
 
 
 def change(version: str, table: str | None = None, **more: Any) -> Json:
@@ -312,17 +315,29 @@ async def test_of_large_promotions_at_the_same_time_one_wins(world: World) -> No
     seen = await world.ana.ok("POST", "/promotions/preview", project=PROJECT, release=made["id"])
     assert (seen["allowed"], len(seen["databases"]), seen["changes"][0]["pending"]) == (True, 350, 350)
 
-    answers = await asyncio.gather(
-        *(
-            who.request("POST", "/promotions", json={"project": PROJECT, "release": made["id"]})
-            for who in (world.ana, world.rita, world.bo)
-        )
-    )
+    with structlog.testing.capture_logs() as logs:
+        async with world.database.engine.begin() as conn:
+            # None gets past the row that says whose issue it is, until all are about to write it.
+            await conn.execute(sa.text("SELECT FROM account FOR UPDATE"))
+            asked = [
+                asyncio.create_task(
+                    who.request("POST", "/promotions", json={"project": PROJECT, "release": made["id"]})
+                )
+                for who in (world.ana, world.rita, world.bo)
+            ]
+            await eventually(lambda: _as_many_wait(world, len(asked)), 60)
+        answers = await asyncio.gather(*asked)
 
     assert sorted(a.status_code for a in answers) == [201, 409, 409]
     assert {a.json()["code"] for a in answers if a.is_error} == {"already_planned"}
+    assert [entry for entry in logs if entry["event"] == "transaction_again"] == []
     # Nothing is left of those that lost.
     assert (await world.sql("SELECT count(*) FROM task WHERE release_id = :id", id=made["id"])) == [(351,)]
+
+
+async def _as_many_wait(world: World, count: int) -> bool:
+    query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    return bool((await world.sql(query))[0][0] >= count)
 
 
 async def test_a_promotion_is_told_and_audited(world: World) -> None:

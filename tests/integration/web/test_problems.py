@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import Any
 
 import httpx2
 import pytest
+import sqlalchemy as sa
 from litestar import get
 
 from penstock.domain.errors import Blocked, StaleDigest
@@ -141,6 +143,28 @@ async def test_errors_of_every_kind_are_problems(world: World, capsys: pytest.Ca
         assert problem["blockers"][0]["waiting_for"] == ["role:workspace:dba"]
         problem = check_problem(await client.get(f"{API}/stale"))
         assert (problem["code"], problem["digest"]) == ("stale_digest", {"prod": "sha256:new"})
+
+
+@pytest.mark.parametrize("state", ["40P01", "40001", "55P03"], ids=["deadlock", "serialization", "lock timeout"])
+@pytest.mark.parametrize("straight", [False, True], ids=["engine", "driver"])
+async def test_who_gets_no_turn_is_told_to_try_again(world: World, state: str, straight: bool) -> None:
+    raising = f"DO $$ BEGIN RAISE 'no' USING ERRCODE = '{state}'; END $$"
+
+    @get("/contended", opt=needs(PUBLIC))
+    async def contended() -> None:
+        """The server gives up each time."""
+        if straight:
+            await world.database.run_straight(raising, lambda _: asyncio.sleep(0))
+        else:
+            await world.database.run(lambda conn: conn.execute(sa.text(raising)))
+
+    app = create_app(world.services, routes=[contended])
+    async with running(app), Client(app) as client:
+        answer = await client.get(f"{API}/contended")
+        problem = check_problem(answer)
+        assert (problem["status"], problem["code"]) == (503, "unavailable")
+        assert int(answer.headers["retry-after"]) > 0
+        assert "nothing was changed" in problem["detail"]
 
 
 async def test_a_route_without_a_permission_keeps_the_server_from_starting(world: World) -> None:
