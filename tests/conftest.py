@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, settings
 from penstock.embedded import EmbeddedPostgres
 from penstock.store import migrate
 from tests.postgres_server import PostgresServer
+from tests.reused_database import ReusedDatabase
 
 if TYPE_CHECKING:
     from tests.builders import Site
@@ -87,14 +88,23 @@ def migrated_template(session_runner: asyncio.Runner, postgres_server: PostgresS
     session_runner.run(postgres_server.drop_database(name))
 
 
+@pytest.fixture(scope="session")
+def metadata_database(
+    session_runner: asyncio.Runner, postgres_server: PostgresServer, migrated_template: str
+) -> Iterator[ReusedDatabase]:
+    """The metadata database that tests have one after the other."""
+    made = ReusedDatabase(postgres_server, migrated_template)
+    yield made
+    session_runner.run(made.drop())
+
+
 @pytest.fixture
 def metadata_url(
-    session_runner: asyncio.Runner, postgres_server: PostgresServer, migrated_template: str
+    session_runner: asyncio.Runner, postgres_server: PostgresServer, metadata_database: ReusedDatabase
 ) -> Iterator[str]:
-    """A SQLAlchemy URL of a metadata database of this test's own, with our migrations applied."""
-    name = session_runner.run(postgres_server.create_database(template=migrated_template))
-    yield postgres_server.sqlalchemy_url(name)
-    session_runner.run(postgres_server.drop_database(name))
+    """A SQLAlchemy URL of a metadata database that is as our migrations make it, and this test's alone."""
+    yield postgres_server.sqlalchemy_url(session_runner.run(metadata_database.take()))
+    session_runner.run(metadata_database.give_back())
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,121 @@
+"""One database for many tests, one after the other: what a test leaves in its tables is gone before the next begins.
+
+Copying and dropping a database costs a server several hundred files each time; wiping tables that are nearly empty
+costs it next to nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import asyncpg
+
+from tests.postgres_server import PostgresServer
+
+# Keeps the rows that our migrations made.  Sequences start where those ended.
+_REMEMBER: Final = """
+    CREATE SCHEMA as_made;
+    DO $$ DECLARE kept record; filled bool; BEGIN
+        FOR kept IN SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public' LOOP
+            EXECUTE format('SELECT EXISTS (SELECT FROM public.%I)', kept.name) INTO filled;
+            IF filled THEN EXECUTE format('CREATE TABLE as_made.%I AS TABLE public.%1$I', kept.name); END IF;
+        END LOOP;
+    END $$;
+    CREATE TABLE as_made.sequences AS SELECT sequencename::text AS name, start_value, last_value FROM pg_sequences
+        WHERE schemaname = 'public';
+"""
+
+# Triggers, which protect some rows from everybody, do not fire for a replica.
+_WIPE: Final = """
+    SET session_replication_role = replica;
+    DO $$ DECLARE wiped record; filled bool; columns text; BEGIN
+        FOR wiped IN SELECT t.tablename AS name, to_regclass(format('as_made.%I', t.tablename)) IS NOT NULL AS kept
+            FROM pg_tables t WHERE t.schemaname = 'public'
+        LOOP
+            EXECUTE format('SELECT EXISTS (SELECT FROM public.%I)', wiped.name) INTO filled;
+            IF filled THEN EXECUTE format('DELETE FROM public.%I', wiped.name); END IF;
+            IF wiped.kept THEN
+                SELECT string_agg(quote_ident(attname), ', ') INTO columns FROM pg_attribute
+                    WHERE attrelid = format('public.%I', wiped.name)::regclass AND attnum > 0 AND NOT attisdropped
+                    AND attgenerated = '';
+                EXECUTE format('INSERT INTO public.%I (%s) OVERRIDING SYSTEM VALUE SELECT %2$s FROM as_made.%1$I',
+                    wiped.name, columns);
+            END IF;
+        END LOOP;
+        PERFORM setval(format('public.%I', m.name), coalesce(m.last_value, m.start_value), m.last_value IS NOT NULL)
+            FROM as_made.sequences m JOIN pg_sequences s ON s.schemaname = 'public' AND s.sequencename = m.name
+            WHERE s.last_value IS DISTINCT FROM m.last_value;
+    END $$
+"""
+
+# Everything but rows: a test that changed any of it gets the database dropped.
+_SHAPE: Final = """
+    SELECT md5(string_agg(line, chr(10) ORDER BY line)) FROM (
+        SELECT concat_ws(' ', 'c', oid, relname, relnatts, relkind, relacl, relrowsecurity) AS line FROM pg_class
+            WHERE relnamespace NOT IN (SELECT oid FROM pg_namespace WHERE nspname LIKE 'pg%' OR nspname LIKE 'inf%')
+        UNION ALL SELECT concat_ws(' ', 't', tgrelid, tgname, tgenabled) FROM pg_trigger
+        UNION ALL SELECT concat_ws(' ', 'r', ev_class, rulename) FROM pg_rewrite WHERE oid >= 16384
+        UNION ALL SELECT concat_ws(' ', 'k', conrelid, conname, convalidated) FROM pg_constraint WHERE oid >= 16384
+        UNION ALL SELECT concat_ws(' ', 'f', oid, xmin) FROM pg_proc WHERE oid >= 16384
+        UNION ALL SELECT concat_ws(' ', 'n', nspname, nspacl) FROM pg_namespace WHERE nspname !~ '^pg_(toast_)?temp_'
+        UNION ALL SELECT concat_ws(' ', 's', setrole, setconfig) FROM pg_db_role_setting
+            WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())
+        UNION ALL SELECT concat_ws(' ', 'd', datconnlimit, datallowconn, datacl) FROM pg_database
+            WHERE datname = current_database()
+    ) shape
+"""
+_OTHERS: Final = """
+    SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+"""
+
+
+class ReusedDatabase:
+    """A copy of a template.
+
+    Args:
+        template: its rows and its shape are what every test begins with.
+    """
+
+    def __init__(self, server: PostgresServer, template: str) -> None:
+        self._server = server
+        self._template = template
+        self._name: str | None = None
+        self._shape: str | None = None
+
+    async def take(self) -> str:
+        """The name of a database that is as the template."""
+        if self._name is None:
+            self._name = await self._server.create_database(template=self._template)
+            connection = await asyncpg.connect(self._server.url(self._name))
+            try:
+                await connection.execute(_REMEMBER)
+                self._shape = await connection.fetchval(_SHAPE)
+            finally:
+                await connection.close()
+        return self._name
+
+    async def give_back(self) -> None:
+        """Wipe it, or drop it where a test changed more than rows."""
+        if self._name is None or not await self._wiped(self._name):
+            await self.drop()
+
+    async def drop(self) -> None:
+        """Drop it."""
+        name, self._name = self._name, None
+        if name is not None:
+            await self._server.drop_database(name)
+
+    async def _wiped(self, name: str) -> bool:
+        try:
+            connection = await asyncpg.connect(self._server.url(name))
+        except asyncpg.PostgresError:  # a test has dropped or closed it
+            return False
+        try:
+            await connection.execute(_OTHERS)
+            if await connection.fetchval(_SHAPE) != self._shape:
+                return False
+            await connection.execute(_WIPE)
+            return True
+        finally:
+            await connection.close()
