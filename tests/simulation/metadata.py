@@ -67,13 +67,13 @@ class SimulatedMetadata:
     async def beat(self, runner_id: uuid.UUID, held: Mapping[int, bytes], lease_seconds: float) -> dict[int, bool]:
         return await self._ask(lambda: self._store.beat(runner_id, held, lease_seconds))
 
-    async def sweep(self) -> tasks.Swept:
+    async def sweep(self, patience: float) -> tasks.Swept | None:
         return await self._ask(self._store.sweep)
 
     async def expired(self, limit: int) -> dict[int, list[int]]:
         return await self._ask(lambda: self._store.expired(limit))
 
-    async def rescue(self, pipeline_id: int, task_ids: Sequence[int]) -> int:
+    async def rescue(self, pipeline_id: int, task_ids: Sequence[int], patience: float) -> int:
         def work() -> int:
             rescued = self._store.rescue(pipeline_id, task_ids)
             if rescued:

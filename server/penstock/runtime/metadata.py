@@ -43,14 +43,15 @@ class Metadata(Protocol):
     async def drain(self, runner_id: uuid.UUID) -> None:
         """Record that a runner stops."""
 
-    async def sweep(self) -> tasks.Swept:
-        """Promote what became due by time."""
+    async def sweep(self, patience: float) -> tasks.Swept | None:
+        """Promote what became due by time; None when a lock was not to be had for ``patience`` seconds."""
 
     async def expired(self, limit: int) -> dict[int, list[int]]:
         """Tasks whose lease ran out: pipeline id -> task ids."""
 
-    async def rescue(self, pipeline_id: int, task_ids: Sequence[int]) -> int:
-        """Take those back to ready whose lease has run out; answers how many."""
+    async def rescue(self, pipeline_id: int, task_ids: Sequence[int], patience: float) -> int:
+        """Take those back to ready whose lease has run out; answers how many: none when a lock was not to be had for
+        ``patience`` seconds."""
 
     def apart(self) -> AbstractAsyncContextManager[Metadata]:
         """The same over a connection of its own, for another event loop."""

@@ -12,6 +12,10 @@ from penstock.store import tasks
 log = structlog.get_logger(__name__)
 
 BATCH = 100
+# A round must not wait for the transactions that lost runners left open, one after the other, until the server ends
+# each.  Longer than what others do to a pipeline takes, and all waiting of one transaction together within a lease.
+PATIENCE = 1.0  # seconds
+PATIENCE_OF_LEASE = 0.1
 
 
 class Reaper:
@@ -25,6 +29,7 @@ class Reaper:
     def __init__(self, metadata: Metadata, *, lease_seconds: float) -> None:
         self._metadata = metadata
         self._lease_seconds = lease_seconds
+        self._patience = min(PATIENCE, PATIENCE_OF_LEASE * lease_seconds)
         self._not_before = clock.monotonic() + lease_seconds
         self._answered_at = clock.monotonic()
         self._swept: tasks.Swept | None = None
@@ -38,7 +43,7 @@ class Reaper:
         for pipeline_id, task_ids in found.items():
             if clock.monotonic() < self._not_before:
                 return False
-            rescued = await self._metadata.rescue(pipeline_id, task_ids)
+            rescued = await self._metadata.rescue(pipeline_id, task_ids, self._patience)
             self._answered()
             metrics.rescued.inc(rescued)
             if rescued:
@@ -53,7 +58,10 @@ class Reaper:
         self._answered_at = now
 
     async def _sweep(self) -> None:
-        before, self._swept = self._swept, await self._metadata.sweep()
+        swept = await self._metadata.sweep(self._patience)
+        if swept is None:
+            return
+        before, self._swept = self._swept, swept
         if repaired := self._swept.forgotten(before):
             metrics.slot_repairs.inc(repaired)
             log.error("slots_repaired", instances=repaired)

@@ -4,10 +4,10 @@ a whole batch; what moves tasks is of one pipeline."""
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
@@ -18,6 +18,8 @@ from penstock.services.progress import Progress, task_ended
 from penstock.store import contexts, pipelines, queue, runs, standing, tasks
 from penstock.store.database import LOCKED, Database, sqlstate
 from penstock.store.direct import Wire
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +49,6 @@ class Ended:
 def _told(failure: Mapping[str, Any]) -> dict[str, Any]:
     """A failure as events tell it, also to plugins: rows of a target are for those who may look at the task."""
     return {name: value for name, value in failure.items() if name != "data"}
-
-
-# For a rescue; longer than what others do to a pipeline takes, and much shorter than a lease.
-_IMPATIENT: Final = sa.text("SET LOCAL lock_timeout = '1s'")
 
 
 class Attempts:
@@ -122,16 +120,17 @@ class Attempts:
         """Add to a run's log; False when the lease is lost."""
         return await self._database.run(lambda conn: runs.append_log(conn, claimed, lines, progress, waiting))
 
-    async def sweep(self) -> tasks.Swept:
-        """Promote what became due by time; see `tasks.sweep`."""
-        return await self._database.run(tasks.sweep)
+    async def sweep(self, patience: float) -> tasks.Swept | None:
+        """Promote what became due by time; see `tasks.sweep`. None when a lock was not to be had for ``patience``
+        seconds."""
+        return await self._impatiently(tasks.sweep, patience)
 
     async def expired(self, limit: int) -> dict[int, list[int]]:
         """Tasks whose lease ran out: pipeline id -> task ids."""
         async with self._database.connect() as conn:
             return await queue.expired(conn, limit)
 
-    async def rescue(self, pipeline_id: int, task_ids: Sequence[int]) -> int:
+    async def rescue(self, pipeline_id: int, task_ids: Sequence[int], patience: float) -> int:
         """Take those back to ready whose lease has run out; answers how many.
 
         Whoever was lost may have left a transaction open that locks them, until the server ends it: none is taken then,
@@ -139,7 +138,6 @@ class Attempts:
         """
 
         async def work(conn: AsyncConnection) -> int:
-            await conn.execute(_IMPATIENT)
             progress = await Progress.lock(conn, pipeline_id)
             moved = await queue.rescue(conn, task_ids)
             if moved:
@@ -147,12 +145,19 @@ class Attempts:
             await progress.finish(touched=bool(moved))
             return len(moved)
 
+        return await self._impatiently(work, patience) or 0
+
+    async def _impatiently(self, work: Callable[[AsyncConnection], Awaitable[T]], patience: float) -> T | None:
+        async def impatient(conn: AsyncConnection) -> T:
+            await conn.execute(sa.text(f"SET LOCAL lock_timeout = '{max(1, round(patience * 1000))}ms'"))
+            return await work(conn)
+
         try:
-            return await self._database.run(work)
+            return await self._database.run(impatient)
         except DBAPIError as error:
             if sqlstate(error) != LOCKED:
                 raise
-            return 0
+            return None
 
     async def _start(self, progress: Progress, claims: Sequence[queue.Claimed]) -> set[int]:
         conn = progress.conn

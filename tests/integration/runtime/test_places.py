@@ -238,5 +238,5 @@ async def test_what_one_lost_runner_locks_keeps_nobody_else_from_being_rescued(c
     locked, free = (issue["pipeline"]["id"] for issue in issues)
     async with calm.database.engine.begin() as paused:  # as a process leaves it that is stopped in a transaction
         await paused.execute(sa.text("SELECT FROM pipeline WHERE id = :id FOR UPDATE"), {"id": locked})
-        assert [await attempts.rescue(pipeline, expired[pipeline]) for pipeline in (locked, free)] == [0, 1]
-    assert await attempts.rescue(locked, expired[locked]) == 1
+        assert [await attempts.rescue(pipeline, expired[pipeline], 0.2) for pipeline in (locked, free)] == [0, 1]
+    assert await attempts.rescue(locked, expired[locked], 0.2) == 1

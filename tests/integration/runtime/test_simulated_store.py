@@ -12,12 +12,13 @@ import pytest
 from penstock.engines.base import Failure
 from penstock.runtime.work.base import shown
 from penstock.services.attempts import Attempts, Taker
-from penstock.store import queue, runs
+from penstock.store import queue, runs, tasks
 from tests.builders import Json, World
 from tests.integration.runtime.test_places import databases, file
 from tests.simulation.store import Stage, Store, Task
 
 LEASE: Final = 600.0
+PATIENCE: Final = 1.0
 RUNNERS: Final = tuple(uuid.UUID(int=n) for n in (1, 2))
 FAILED: Final = shown(Failure("statement", "42601", "The database said no."))
 UNKNOWN: Final = shown(Failure("outcome_unknown", "undecidable", "Nobody can tell."))
@@ -283,6 +284,12 @@ class _Straight:
     async def end(self, pipeline_id: int, ends: Sequence[runs.End], taker: Taker | None = None) -> Any:
         return self._store.end(pipeline_id, ends, taker)
 
+    async def rescue(self, pipeline_id: int, task_ids: Sequence[int], _: float) -> int:
+        return self._store.rescue(pipeline_id, task_ids)
+
+    async def sweep(self, _: float) -> tasks.Swept:
+        return self._store.sweep()
+
     async def append_log(self, claimed: queue.Claimed, *_: object) -> bool:
         return self._store.append_log(claimed)
 
@@ -353,7 +360,9 @@ class Walk:
 
     async def _reap(self) -> int:
         found = await self._side.metadata.expired(100)
-        return sum([await self._side.metadata.rescue(pipeline, ids) for pipeline, ids in sorted(found.items())])
+        return sum(
+            [await self._side.metadata.rescue(pipeline, ids, PATIENCE) for pipeline, ids in sorted(found.items())]
+        )
 
     async def _beat(self, runner: int) -> dict[int, bool]:
         held = {c.id: c.lease for c in self._held.values()}
@@ -370,7 +379,9 @@ class Walk:
         return bool(await self._side.metadata.append_log(self._old[number], [], None, []))
 
     async def _sweep(self) -> int:
-        return int((await self._side.metadata.sweep()).promoted)
+        swept = await self._side.metadata.sweep(PATIENCE)
+        assert swept is not None
+        return int(swept.promoted)
 
     async def _cancel(self, number: int) -> None:
         await self._side.act("cancel", number)

@@ -36,16 +36,19 @@ class Slow:
         self._time = time
         self.seconds = {"sweep": 0.0, "expired": 0.0, "rescue": 0.0}
         self.asked: list[int] = []
+        self.locked = False
+        self.patience: set[float] = set()
 
-    async def sweep(self) -> tasks.Swept:
+    async def sweep(self, patience: float) -> tasks.Swept | None:
         self._time.seconds += self.seconds["sweep"]
-        return tasks.Swept(0, {}, self._time.now())
+        return None if self.locked else tasks.Swept(0, {}, self._time.now())
 
     async def expired(self, limit: int) -> dict[int, list[int]]:
         self._time.seconds += self.seconds["expired"]
         return {1: [11], 2: [12], 3: [13]}
 
-    async def rescue(self, pipeline_id: int, task_ids: Sequence[int]) -> int:
+    async def rescue(self, pipeline_id: int, task_ids: Sequence[int], patience: float) -> int:
+        self.patience.add(patience)
         self._time.seconds += self.seconds["rescue"]
         self.asked.append(pipeline_id)
         return 0
@@ -109,3 +112,22 @@ async def test_a_round_may_take_longer_than_a_lease_if_each_answer_does_not(reap
         time.seconds += 1
         await reaper.round()
     assert slow.asked == [1, 2, 3] * 3
+
+
+@pytest.mark.parametrize(("lease", "patience"), [(60.0, 1.0), (3.0, 0.3)])
+async def test_what_it_waits_for_a_lock_fits_into_a_lease(lease: float, patience: float) -> None:
+    time = Time()
+    with clock.replaced(time):
+        slow = Slow(time)
+        reaper = Reaper(cast(Metadata, slow), lease_seconds=lease)
+        time.seconds += lease
+        await reaper.round()
+        assert slow.asked == [1, 2, 3] and list(slow.patience) == pytest.approx([patience])
+
+
+async def test_a_sweep_that_finds_no_way_in_keeps_nobody_from_being_rescued(reaping: Reaping) -> None:
+    time, slow, reaper = reaping
+    slow.locked = True
+    time.seconds += 1
+    await reaper.round()
+    assert slow.asked == [1, 2, 3]
