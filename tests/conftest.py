@@ -71,12 +71,19 @@ def _embedded_server(runner: asyncio.Runner) -> Iterator[PostgresServer]:
         shutil.rmtree(root)
 
 
+@pytest.fixture(scope="session")
+def empty_database(session_runner: asyncio.Runner, postgres_server: PostgresServer) -> Iterator[ReusedDatabase]:
+    """The empty database that tests have one after the other."""
+    made = ReusedDatabase(postgres_server)
+    yield made
+    session_runner.run(made.drop())
+
+
 @pytest.fixture
-def fresh_database(session_runner: asyncio.Runner, postgres_server: PostgresServer) -> Iterator[str]:
-    """The name of a new, empty database on the test server; dropped afterwards."""
-    name = session_runner.run(postgres_server.create_database())
-    yield name
-    session_runner.run(postgres_server.drop_database(name))
+def fresh_database(session_runner: asyncio.Runner, empty_database: ReusedDatabase) -> Iterator[str]:
+    """The name of an empty database on the test server, which is this test's alone."""
+    yield session_runner.run(empty_database.take())
+    session_runner.run(empty_database.give_back())
 
 
 @pytest.fixture(scope="session")

@@ -269,7 +269,7 @@ async def test_a_half_detached_partition_is_finished(
         "CREATE TABLE parts (a int) PARTITION BY LIST (a); CREATE TABLE part PARTITION OF parts FOR VALUES IN (1)"
     )
     text = "ALTER TABLE parts DETACH PARTITION part CONCURRENTLY"
-    port = Recorder()
+    port = Recorder(seconds=5.0)  # it waits for the bystander, who stays
     async with bystander.transaction():
         await bystander.execute("SELECT * FROM parts")
         zombie = asyncio.create_task(apply(text, port))
