@@ -1,6 +1,6 @@
-"""Throws away what nobody can use any more: expired sessions and logins by browser, answers kept for old idempotency
-keys, messages that plugins got long ago, syncs of long ago, and what a process that died has left of a pipeline that it
-was storing."""
+"""Throws away what nobody can use any more: expired sessions and logins by browser, failed logins of yesterday, answers
+kept for old idempotency keys, messages that plugins got long ago, syncs of long ago, and what a process that died has
+left of a pipeline that it was storing."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from penstock.store import credentials, device_logins, idempotency, plugins, rep
 from penstock.store.database import Database
 
 EVERY_SECONDS: Final = 600.0
+ATTEMPTS_KEPT: Final = dt.timedelta(days=1)  # to log in; those of the last quarter of an hour count
 DELIVERIES_KEPT: Final = dt.timedelta(days=30)
 HOOKS_KEPT: Final = dt.timedelta(days=90)  # a replay is known for that long
 SLOTS_KEPT: Final = dt.timedelta(days=30)
@@ -37,6 +38,7 @@ class Janitor:
         if time.monotonic() >= self._next:
             await self._all(lambda conn: idempotency.purge(conn, KEEP, BATCH))
             await self._all(lambda conn: credentials.delete_expired_sessions(conn, BATCH))
+            await self._all(lambda conn: credentials.forget_old_attempts(conn, ATTEMPTS_KEPT, BATCH))
             await self._all(lambda conn: device_logins.forget(conn, BATCH))
             await self._all(lambda conn: plugins.forget(conn, DELIVERIES_KEPT, BATCH))
             await self._all(lambda conn: repositories.forget(conn, HOOKS_KEPT, BATCH))

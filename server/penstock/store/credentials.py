@@ -178,6 +178,16 @@ async def forget_attempts(conn: AsyncConnection, key: str) -> None:
     await conn.execute(sa.delete(login_attempt).where(login_attempt.c.key == key))
 
 
+async def forget_old_attempts(conn: AsyncConnection, older: dt.timedelta, limit: int) -> int:
+    """Forget what failed before any window that still counts, ``limit`` keys at most; answers how many.
+
+    Args:
+        older: longer than every window.
+    """
+    old = sa.select(login_attempt.c.key).where(login_attempt.c.first_at < NOW - older).limit(limit)
+    return (await conn.execute(sa.delete(login_attempt).where(login_attempt.c.key.in_(old)))).rowcount
+
+
 async def uncount_attempt(conn: AsyncConnection, key: str) -> None:
     """Take back one counted attempt, and no more: one good login must not hide many bad ones."""
     await conn.execute(

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
-from penstock.store.tables.accounts import session
+from penstock.runtime.janitor import Janitor
+from penstock.store.tables.accounts import login_attempt, session
 from tests.integration.web.conftest import ADMIN, API, PASSWORD, World
 
 
@@ -105,6 +106,22 @@ async def test_a_good_login_forgets_the_bad_ones_before_it(world: World) -> None
             await client.post(f"{API}/auth/login", json={"email": ADMIN, "password": "wrong"})
             await client.sign_in(ADMIN)
             del client.headers["X-CSRF-Token"]
+
+
+async def test_what_failed_yesterday_is_forgotten(world: World) -> None:
+    async with world.client() as client:
+        for name in ("yesterday", "today"):
+            await client.post(f"{API}/auth/login", json={"email": f"{name}@example.com", "password": "wrong"})
+    async with world.database.engine.begin() as conn:
+        await conn.execute(
+            sa.update(login_attempt)
+            .where(login_attempt.c.key == "email:yesterday@example.com")
+            .values(first_at=login_attempt.c.first_at - dt.timedelta(days=2))
+        )
+    await Janitor(world.database).round()
+    async with world.database.connect() as conn:
+        kept = set(await conn.scalars(sa.select(login_attempt.c.key)))
+    assert "email:today@example.com" in kept and "email:yesterday@example.com" not in kept
 
 
 async def test_an_old_session_id_is_replaced_and_works_a_moment_longer(world: World) -> None:
