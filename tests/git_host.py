@@ -1,16 +1,19 @@
 """A Git host of our own: as much of GitHub's and GitLab's REST APIs as pull requests need, with their answers' shapes.
 
 Source: GitHub's "REST API endpoints for Git trees, blobs, pull requests, comments, commit statuses" (2022-11-28) and
-GitLab's "Repository files", "Repositories", "Merge requests", "Notes" and "Commits" APIs (v4).
+GitLab's "Repository files", "Repositories", "Merge requests", "Notes" and "Commits" APIs (v4); GitLab's "Webhooks" and
+the Standard Webhooks specification (1.0) for what is signed.
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import hmac
 import json
 import secrets
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -21,6 +24,7 @@ from litestar.exceptions import HTTPException
 from litestar.params import FromPath, FromQuery
 
 from penstock.web.serving import listen, serve
+from tests.gitlab_statuses import Statuses
 
 Json = dict[str, Any]
 TOKEN = "token-of-the-host"
@@ -51,6 +55,7 @@ class Host:
         up: requests after which it is down (503); None for as long as it likes.
         odd: what every request is answered with instead, while it is set.
         silent: requests are taken, and not answered.
+        said: statuses as GitLab keeps them.
         cut: there are more files than it lists (GitHub).
         page: files that it lists at once (GitLab).
     """
@@ -67,6 +72,7 @@ class Host:
     up: int | None = None
     odd: bytes | None = None
     silent: bool = False
+    said: Statuses = field(default_factory=Statuses)
     cut: bool = False
     page: int = 2  # small, so that there are several
     closing: asyncio.Event = field(default_factory=asyncio.Event)
@@ -89,7 +95,11 @@ class Host:
         return next((state, text) for at, state, text in reversed(self.statuses) if at == commit)
 
     def hook(self, pull: Pull, action: str, secret: str, *, delivery: str) -> tuple[dict[str, str], bytes]:
-        """Headers and body of the webhook that it sends."""
+        """Headers and body of the webhook that it sends.
+
+        Args:
+            secret: GitLab signs with one that is a signing token, and sends any other along.
+        """
         if self.system == "github":
             body = json.dumps(
                 {"action": action, "number": pull.number, "repository": {"full_name": self.path}, "at": delivery}
@@ -100,7 +110,8 @@ class Host:
             about = {"iid": pull.number, "action": action, "updated_at": delivery}
             project = {"id": 7, "path_with_namespace": self.path}
             body = json.dumps({"object_kind": "merge_request", "project": project, "object_attributes": about}).encode()
-            more = {"X-Gitlab-Token": secret, "X-Gitlab-Event": "Merge Request Hook", "X-Gitlab-Event-UUID": delivery}
+            proof = signed_by(secret, delivery, body) if secret.startswith("whsec_") else {"X-Gitlab-Token": secret}
+            more = {"X-Gitlab-Event": "Merge Request Hook", "X-Gitlab-Event-UUID": delivery, **proof}
         return {"Content-Type": "application/json", **more}, body
 
     async def allow(self, request: Request[Any, Any, Any]) -> None:
@@ -115,6 +126,23 @@ class Host:
         given = request.headers.get("authorization", "").removeprefix("Bearer ") or request.headers.get("private-token")
         if given != TOKEN:
             raise HTTPException(status_code=401, detail="Bad credentials")
+
+
+def signed_by(token: str, delivery: str, body: bytes, *, at: int | None = None) -> dict[str, str]:
+    """What GitLab adds to a webhook with a signing token, by the Standard Webhooks specification.
+
+    Args:
+        at: seconds since 1970; None: now.
+    """
+    seconds = int(time.time()) if at is None else at
+    key = base64.b64decode(token.removeprefix("whsec_"))
+    signature = hmac.new(key, f"{delivery}.{seconds}.".encode() + body, hashlib.sha256).digest()
+    return {
+        "Idempotency-Key": delivery,
+        "webhook-id": delivery,
+        "webhook-timestamp": str(seconds),
+        "webhook-signature": "v1," + base64.b64encode(signature).decode(),
+    }
 
 
 def _id(text: str) -> str:
@@ -257,13 +285,23 @@ def _gitlab(host: Host) -> list[Any]:
         return {"id": comment}
 
     @post(project + "/statuses/{sha:str}")
-    async def status(request: Request[Any, Any, Any], sha: FromPath[str]) -> Json:
+    async def status(request: Request[Any, Any, Any], sha: FromPath[str]) -> Response[Json]:
         await host.allow(request)
         body = await request.json()
-        host.statuses.append((sha, {"failed": "failure"}.get(body["state"], body["state"]), body["description"]))
-        return {"id": len(host.statuses)}
+        answer, said = host.said.say(sha, body)
+        if answer == 201:
+            host.statuses.append((sha, {"failed": "failure"}.get(body["state"], body["state"]), body["description"]))
+        return Response(said, status_code=answer)
 
-    return [pull, tree, raw, comment, edit, status]
+    @get(project + "/repository/commits/{sha:str}/statuses")
+    async def statuses(
+        request: Request[Any, Any, Any], sha: FromPath[str], name: FromQuery[str | None] = None
+    ) -> Response[Any]:
+        await host.allow(request)
+        answer, found = host.said.listing(sha, name)
+        return Response(found, status_code=answer)
+
+    return [pull, tree, raw, comment, edit, status, statuses]
 
 
 class _Slashes(Litestar):

@@ -9,7 +9,9 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from tests.gitlab_statuses import Statuses
 
 Answer = tuple[int, Mapping[str, str], bytes]
 FINE: Answer = (204, {}, b"")
@@ -93,11 +95,13 @@ class Repository(Receiver):
     Args:
         name: owner/name, or the path of a project.
         statuses: context -> what it says of COMMIT, as the last request left it.
+        said: the same as GitLab keeps it.
     """
 
     system: Literal["github", "gitlab"] = "github"
     name: str = "acme/shop"
     statuses: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    said: Statuses = field(default_factory=Statuses)
 
     @property
     def api(self) -> str:
@@ -124,16 +128,25 @@ class Repository(Receiver):
     def _gitlab(self, line: str, headers: Mapping[str, str], given: Mapping[str, Any]) -> Answer:
         if headers.get("private-token") != TOKEN:
             return 401, {}, b'{"message": "401 Unauthorized"}'
-        found = re.fullmatch(rf"POST /api/v4/projects/([^/]+)/statuses/{COMMIT} HTTP/1.1", line)
+        method, address, _ = line.split(" ")
+        parts = urlsplit(address)
+        place = {"POST": f"statuses/{COMMIT}", "GET": f"repository/commits/{COMMIT}/statuses"}.get(method)
+        found = re.fullmatch(rf"/api/v4/projects/([^/]+)/{place}", parts.path)
         if found is None or unquote(found[1]) != self.name:
             return 404, {}, b'{"message": "404 Project Not Found"}'
-        if given.get("state") not in ("pending", "running", "success", "failed", "canceled", "skipped"):
-            return 400, {}, b'{"error": "state does not have a valid value"}'
-        return self._taken(given.get("name") or given.get("context") or "default", given)
+        if method == "GET":
+            name = parse_qs(parts.query).get("name", [None])[0]
+            return _json(*self.said.listing(COMMIT, name))
+        answer, said = self.said.say(COMMIT, given)
+        return self._taken(said["name"], given) if answer == 201 else _json(answer, said)
 
     def _taken(self, context: str, given: Mapping[str, Any]) -> Answer:
         self.statuses[context] = given
         return 201, {"Content-Type": "application/json"}, b"{}"
+
+
+def _json(status: int, document: Any) -> Answer:
+    return status, {"Content-Type": "application/json"}, json.dumps(document).encode()
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ import pytest
 
 from penstock.domain.layouts.source import LayoutError
 from penstock.plugins import http
-from penstock.plugins.hosts.base import LARGEST_FILE, MOST_FILES, GitHost, HostError, Place
+from penstock.plugins.hosts.base import LARGEST_FILE, MOST_FILES, GitHost, HostError, Place, StatusState
 from penstock.plugins.registry import hosts
 from tests.git_host import TOKEN, Host, Pull, git_host
 
@@ -198,3 +198,105 @@ async def test_a_merge_request_that_was_merged_without_a_commit_of_its_own(gitla
 async def test_a_merge_request_that_is_being_merged_is_open(gitlab: There) -> None:
     gitlab.opened(state="locked")
     assert (await gitlab.client.pull_request(gitlab.place, 1)).state == "open"
+
+
+PREVIEW = "penstock/preview"
+
+
+async def say(there: There, commit: str, state: StatusState) -> None:
+    """What we say at a commit."""
+    await there.client.status(there.place, commit, state, PREVIEW, "Reading", None)
+
+
+async def test_what_is_said_twice_is_no_error(there: There) -> None:
+    commit = there.host.commit({})
+    states: list[StatusState] = ["pending", "pending", "success", "success", "pending", "pending", "failure", "failure"]
+    for state in states:
+        await say(there, commit, state)
+        assert there.host.last(commit)[0] == state
+
+
+async def test_gitlab_keeps_one_status_until_it_is_decided(gitlab: There) -> None:
+    commit = gitlab.host.commit({})
+    states: list[StatusState] = ["pending", "pending", "success", "success", "pending", "pending"]
+    for state in states:
+        await say(gitlab, commit, state)
+    assert gitlab.host.said.of(commit, PREVIEW) == ["success", "success", "pending"]
+
+
+@pytest.mark.parametrize("name", ["ci/build", "a&b=c", "50 % #1", "naïve"])
+async def test_a_pending_is_found_whatever_its_name(name: str, gitlab: There) -> None:
+    commit = gitlab.host.commit({})
+    for _ in range(2):
+        await gitlab.client.status(gitlab.place, commit, "pending", name, "Reading", None)
+    assert gitlab.host.said.of(commit, name) == ["pending"]
+
+
+async def test_gitlab_takes_no_pending_back_from_running(gitlab: There) -> None:
+    commit = gitlab.host.commit({})
+    gitlab.host.said.say(commit, {"state": "running", "name": PREVIEW})
+    await say(gitlab, commit, "pending")
+    assert gitlab.host.said.of(commit, PREVIEW) == ["running"]
+
+
+@pytest.mark.parametrize("there_is", [[], ["success"], ["failed"], ["canceled"], ["pending", "success"]])
+async def test_a_pending_that_is_refused_and_does_not_stand_there_is_an_error(
+    there_is: list[str], gitlab: There
+) -> None:
+    commit, other = gitlab.host.commit({}), gitlab.host.commit({})
+    for state in there_is:
+        gitlab.host.said.say(commit, {"state": state, "name": PREVIEW})
+    gitlab.host.said.say(commit, {"state": "pending", "name": "penstock/previews"})
+    gitlab.host.said.say(other, {"state": "pending", "name": PREVIEW})
+    gitlab.host.said.unwritten = 400
+    with pytest.raises(HostError, match="answered 400: it said no") as caught:
+        await say(gitlab, commit, "pending")
+    assert not caught.value.again
+
+
+async def test_a_host_that_shows_other_names_too_is_not_taken_at_its_word(gitlab: There) -> None:
+    commit = gitlab.host.commit({})
+    gitlab.host.said.say(commit, {"state": "pending", "name": "another"})
+    gitlab.host.said.filters, gitlab.host.said.unwritten = False, 400
+    with pytest.raises(HostError, match="answered 400"):
+        await say(gitlab, commit, "pending")
+
+
+@pytest.mark.parametrize("state", ["success", "failure", "error"])
+async def test_a_verdict_that_is_refused_is_an_error_though_a_pending_stands_there(
+    state: StatusState, gitlab: There
+) -> None:
+    commit = gitlab.host.commit({})
+    await say(gitlab, commit, "pending")
+    gitlab.host.said.unwritten = 400
+    with pytest.raises(HostError, match="answered 400: it said no"):
+        await say(gitlab, commit, state)
+    assert gitlab.host.asked[-1].startswith("POST")  # nothing is read back
+
+
+@pytest.mark.parametrize(("status", "again"), [(401, False), (403, False), (404, False), (409, True), (500, True)])
+async def test_what_is_refused_otherwise_is_an_error_though_a_pending_stands_there(
+    status: int, again: bool, gitlab: There
+) -> None:
+    commit = gitlab.host.commit({})
+    await say(gitlab, commit, "pending")
+    gitlab.host.said.unwritten = status
+    with pytest.raises(HostError, match=str(status)) as caught:
+        await say(gitlab, commit, "pending")
+    assert caught.value.again is again and gitlab.host.asked[-1].startswith("POST")
+
+
+@pytest.mark.parametrize(
+    ("unread", "again", "says"), [(403, False, "answered 400"), (404, False, "answered 400"), (503, True, "503")]
+)
+async def test_a_refusal_that_cannot_be_looked_into_is_an_error(
+    unread: int, again: bool, says: str, gitlab: There
+) -> None:
+    commit = gitlab.host.commit({})
+    await say(gitlab, commit, "pending")
+    gitlab.host.said.unread = unread
+    with pytest.raises(HostError, match=says) as caught:
+        await say(gitlab, commit, "pending")
+    assert caught.value.again is again
+    gitlab.host.said.unread = None
+    await say(gitlab, commit, "pending")

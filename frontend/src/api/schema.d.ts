@@ -2224,7 +2224,8 @@ export interface paths {
         /**
          * ReceiveWebhook
          * @description What GitHub and GitLab call. It counts only with the repository's secret: a signature of the body
-         *     (``X-Hub-Signature-256``), or the secret itself (``X-Gitlab-Token``).
+         *     (``X-Hub-Signature-256``), or the secret itself (``X-Gitlab-Token``); when that is a signing token of GitLab's, a
+         *     signature of body, id and time (``webhook-signature``), a time within five minutes of ours.
          */
         post: operations["receiveWebhook"];
         delete?: never;
@@ -2997,6 +2998,7 @@ export interface components {
             preview_instance?: string | null;
             acts_as: number;
             token: string;
+            signing_token?: string | null;
         };
         /** NewRevert */
         NewRevert: {
@@ -3354,6 +3356,7 @@ export interface components {
             preview_instance?: string | null;
             acts_as?: number;
             token?: string;
+            signing_token?: string;
             enabled?: boolean;
         };
         /** PatchSchedule */

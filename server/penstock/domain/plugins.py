@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import datetime as dt
 import hashlib
 import hmac
@@ -62,6 +61,15 @@ def new_secret(random: bytes) -> str:
     return _PREFIX + base64.b64encode(random).decode()
 
 
+def is_secret(text: str) -> bool:
+    """Tell whether it is a signing secret as Standard Webhooks writes it: ``whsec_``, then 24 to 64 bytes in base64."""
+    try:
+        key = _key(text)
+    except ValueError:
+        return False
+    return 24 <= len(key) <= 64 and text == new_secret(key)
+
+
 def signatures(secrets: Sequence[str], message_id: str, timestamp: int, body: bytes) -> str:
     """The ``webhook-signature`` header (Standard Webhooks 1.0): one signature for each secret, the newest first.
 
@@ -75,7 +83,7 @@ def signatures(secrets: Sequence[str], message_id: str, timestamp: int, body: by
 def _key(secret: str) -> bytes:
     try:
         return base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
-    except binascii.Error:
+    except ValueError:  # of base64, or of letters that are none of ASCII
         raise ValueError("A signing secret is whsec_ and base64.") from None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import hmac
 import json
@@ -10,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from penstock.domain.plugins import is_secret, signatures
+
 System = Literal["github", "gitlab"]
 SYSTEMS: Final[tuple[System, ...]] = ("github", "gitlab")
 STATES: Final = ("open", "merged", "closed")
@@ -17,6 +20,8 @@ STATES: Final = ("open", "merged", "closed")
 LARGEST_HOOK: Final = 5_000_000  # bytes; GitHub sends 25 MB at most, and pull requests are a few kB
 CONTEXT: Final = "penstock/preview"
 _SHOWN: Final = 20  # findings, and databases, in one comment
+# How far a signed webhook's time may be from ours, either way. Sent again within that, it is refused for its id.
+_TOLERANCE: Final = dt.timedelta(minutes=5)
 _EVENTS: Final = {"github": "pull_request", "gitlab": "Merge Request Hook"}
 
 
@@ -27,20 +32,37 @@ class Hook:
     headers: Mapping[str, str]
     body: bytes
 
-    def delivery(self, system: System) -> str:
-        """The host's id of this delivery; empty when it gave none."""
-        names = ("x-github-delivery",) if system == "github" else ("idempotency-key", "x-gitlab-event-uuid")
+    def delivery(self, system: System, secret: str) -> str:
+        """The host's id of this delivery; empty when it gave none. One that is signed is believed alone."""
+        if is_signing_token(system, secret):
+            names: tuple[str, ...] = ("webhook-id",)
+        else:
+            names = ("x-github-delivery",) if system == "github" else ("idempotency-key", "x-gitlab-event-uuid")
         return next((self.headers[name][:200] for name in names if self.headers.get(name)), "")
 
-    def is_genuine(self, system: System, secret: str) -> bool:
+    def is_genuine(self, system: System, secret: str, now: dt.datetime) -> bool:
         """Whether it comes from whoever knows the secret.
 
-        GitHub signs the body (``X-Hub-Signature-256``); GitLab sends the secret itself (``X-Gitlab-Token``).
+        GitHub signs the body (``X-Hub-Signature-256``). GitLab sends the secret itself (``X-Gitlab-Token``), unless it
+        is a signing token: then it signs body, id and time (``webhook-signature``), and nothing else counts.
         """
+        if is_signing_token(system, secret):
+            return self._is_signed(secret, now)
         if system == "gitlab":
             return hmac.compare_digest(self.headers.get("x-gitlab-token", "").encode(), secret.encode())
         signed = "sha256=" + hmac.digest(secret.encode(), self.body, hashlib.sha256).hex()
         return hmac.compare_digest(self.headers.get("x-hub-signature-256", "").encode(), signed.encode())
+
+    def _is_signed(self, secret: str, now: dt.datetime) -> bool:
+        """Whether one of its signatures is right, by the Standard Webhooks specification, and its time is about now."""
+        names = ("webhook-id", "webhook-timestamp", "webhook-signature")
+        message, at, given = (self.headers.get(name, "") for name in names)
+        if not message or not message.isascii() or not re.fullmatch("[1-9][0-9]{0,11}", at):
+            return False
+        if abs(now.timestamp() - int(at)) > _TOLERANCE.total_seconds():
+            return False
+        right = signatures([secret], message, int(at), self.body)
+        return any(each.isascii() and hmac.compare_digest(each, right) for each in given.split(" "))
 
     def pull_request(self, system: System, path: str) -> int | None:
         """The number of the pull request that it is about; None when it is about something else.
@@ -187,6 +209,11 @@ def _block(text: str) -> str:
     lines = text[:2_000].splitlines()
     fence = "`" * max(3, max((len(run) for run in re.findall("`+", text)), default=0) + 1)
     return "\n".join([fence, *("".join(c if c.isprintable() else " " for c in line) for line in lines), fence])
+
+
+def is_signing_token(system: System, secret: str) -> bool:
+    """Whether a webhook's secret is one that its host signs with and never sends."""
+    return system == "gitlab" and is_secret(secret)
 
 
 def is_directory(path: str) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from penstock.domain import digest
+from penstock.domain import clock, digest
 from penstock.domain.access.decide import Principal, allowed, require
 from penstock.domain.errors import (
     BadRequest,
@@ -26,7 +26,7 @@ from penstock.domain.errors import (
 from penstock.domain.layouts.by_name import by_pattern
 from penstock.domain.layouts.source import LayoutError
 from penstock.domain.plugins import SYSTEMS, is_repository
-from penstock.domain.repositories import LARGEST_HOOK, Hook, is_branch, is_directory, shown
+from penstock.domain.repositories import LARGEST_HOOK, Hook, is_branch, is_directory, is_signing_token, shown
 from penstock.services.addresses import is_address
 from penstock.services.releases import visible_project
 from penstock.services.secrets import Keyring, Sealed
@@ -37,6 +37,7 @@ from penstock.store.records import audit
 from penstock.store.rows import Cut, Record, Slice
 
 _SECRET_BYTES: Final = 32
+_SECRETS: Final = ("token", "signing_token")  # of what is given; nothing shows them again
 _TOLD: Final = ("system", "api", "path", "branch", "directory", "layout", "pattern", "engine", "enabled")
 
 
@@ -83,17 +84,18 @@ class Repositories:
             return _shown(await _visible(conn, principal, slug, "repository.read"))
 
     async def create(self, principal: Principal, given: Mapping[str, Any]) -> Record:
-        """Add a repository; the answer to this request alone has the secret of its webhook.
+        """Add a repository; the answer to this request alone has the secret of its webhook, unless that was given.
 
         Args:
             given: slug, project, system, url?, repository, branch, directory, layout?, pattern?, engine?, environment?,
-                preview_instance?, acts_as, token.
+                preview_instance?, acts_as, token, signing_token?.
 
         Raises:
             ValidationFailed: anything is wrong; every mistake is named.
         """
         self._check(given)
-        secret = secrets.token_urlsafe(_SECRET_BYTES)
+        # Ours is no signing token: it works with every version of GitLab, and theirs are made over there.
+        made = None if given.get("signing_token") is not None else secrets.token_urlsafe(_SECRET_BYTES)
 
         async def work(conn: AsyncConnection) -> Record:
             project_id = await visible_project(conn, principal, given["project"])
@@ -108,11 +110,11 @@ class Repositories:
             }
             repository_id = await repositories.insert_repository(conn, values)
             sealed = {"token": self._seal(repository_id, "token", given["token"])}
-            sealed["hook_secret"] = self._seal(repository_id, "hook_secret", secret)
+            sealed["hook_secret"] = self._seal(repository_id, "hook_secret", made or given["signing_token"])
             await repositories.update(conn, repository_id, sealed)
             about = shown(values, *_TOLD)
             await audit(conn, principal.id, "repository.create", f"repository:{given['slug']}", about)
-            return _shown(await _visible(conn, principal, given["slug"], "repository.read"), secret)
+            return _shown(await _visible(conn, principal, given["slug"], "repository.read"), made)
 
         try:
             return await self._database.run(work)
@@ -125,7 +127,8 @@ class Repositories:
     async def update(self, principal: Principal, slug: str, changes: Mapping[str, Any], expected: int | None) -> Record:
         """Change where it is, what is read of it, and what follows from a merge.
 
-        A host of another address is told the token only with that token: it has to come along.
+        A host of another address is told the token only with that token: it has to come along. A signing token takes
+        the place of the webhook's secret at once.
 
         Raises:
             NotFound: there is none that the caller may see.
@@ -145,15 +148,20 @@ class Repositories:
                 values["api"] = changes["url"].rstrip("/")
             if changes.get("token") is not None:
                 values["token"] = self._seal(found["id"], "token", changes["token"])
+            if changes.get("signing_token") is not None:
+                values["hook_secret"] = self._seal(found["id"], "hook_secret", changes["signing_token"])
             await repositories.update(conn, found["id"], values)
-            about = shown(changes, *(key for key in changes if key != "token"))
+            about = shown(changes, *(key for key in changes if key not in _SECRETS))
             await audit(conn, principal.id, "repository.update", f"repository:{slug}", about)
             return _shown(await _visible(conn, principal, slug, "repository.read"))
 
         return await self._database.run(work)
 
     async def rotate(self, principal: Principal, slug: str) -> Record:
-        """Give its webhook a new secret, which is in this answer and in no other; the old one ends at once."""
+        """Give its webhook a new secret, which is in this answer and in no other; the old one ends at once.
+
+        The new one is no signing token, so this is also the way back from one.
+        """
         secret = secrets.token_urlsafe(_SECRET_BYTES)
 
         async def work(conn: AsyncConnection) -> Record:
@@ -218,7 +226,8 @@ class Repositories:
             found = await repositories.by_slug(conn, slug)
             if found is None or found["hook_secret"] is None:
                 raise BadSignature
-            if not hook.is_genuine(found["system"], self.open(found["id"], "hook_secret", found["hook_secret"])):
+            secret = self.open(found["id"], "hook_secret", found["hook_secret"])
+            if not hook.is_genuine(found["system"], secret, clock.now()):
                 raise BadSignature
             try:
                 number = hook.pull_request(found["system"], found["path"])
@@ -227,9 +236,8 @@ class Repositories:
             if number is None or not found["enabled"]:
                 return None
             body_digest = digest.of_bytes(hook.body)
-            if not await repositories.remember(
-                conn, found["id"], hook.delivery(found["system"]) or body_digest, body_digest
-            ):
+            delivery = hook.delivery(found["system"], secret) or body_digest
+            if not await repositories.remember(conn, found["id"], delivery, body_digest):
                 raise Replayed
             await repositories.look_at(conn, found["id"], number)
             return number
@@ -262,6 +270,9 @@ class Repositories:
             errors.append(FieldError("token", message, "no_token"))
         elif not (token.isascii() and token.isprintable() and " " not in token and token):
             errors.append(FieldError("token", "A token is one word.", "bad_token"))
+        if (signing := given.get("signing_token")) is not None and not is_signing_token(given["system"], signing):
+            message = "A signing token is whsec_ and base64, as GitLab shows it once; GitHub has none."
+            errors.append(FieldError("signing_token", message, "bad_signing_token"))
         if given.get("pattern") is not None:
             try:
                 by_pattern(given["pattern"])

@@ -160,6 +160,43 @@ async def test_words_that_are_due_together_go_one_by_one(calm: World) -> None:
         assert list(outside.statuses) == [CI, LOAD]
 
 
+async def test_a_pending_that_gitlab_has_already_is_delivered(world: World) -> None:
+    async with repository("gitlab", "acme/web/shop") as outside:
+        plugin = await connected(world, outside)
+        for _ in range(2):  # two databases of one commit, say
+            await report(world.ana, await release(world, commit=COMMIT), "pending", propagate=True)
+        first, second = await messages(world, plugin, "delivered", 2)
+        assert {first["last_status"], second["last_status"]} == {201, 200}
+        assert {m["attempts"] for m in (first, second)} == {1} and {m["last_error"] for m in (first, second)} == {None}
+        assert outside.said.of(COMMIT, CI) == ["pending"]
+        assert await world.sql("SELECT 1 FROM event WHERE type = 'PLUGIN_ERROR'") == []
+
+
+@pytest.mark.parametrize(
+    ("stands", "state", "unwritten", "unread"),
+    [
+        ("success", "pending", 400, None),  # it is not what stands there
+        ("pending", "success", 400, None),  # it is no pending
+        ("pending", "pending", 403, None),  # it is another refusal
+        ("pending", "pending", None, 403),  # nobody may look
+        ("pending", "pending", None, 503),  # nobody can look now
+    ],
+)
+async def test_what_gitlab_refuses_otherwise_is_told_and_tried_again(
+    stands: str, state: str, unwritten: int | None, unread: int | None, calm: World
+) -> None:
+    async with repository("gitlab") as outside:
+        await connected(calm, outside)
+        outside.said.say(COMMIT, {"state": stands, "name": CI})
+        outside.said.unwritten, outside.said.unread = unwritten, unread
+        await report(calm.ana, await release(calm, commit=COMMIT), state, propagate=True)
+        sender = Dispatcher(calm.database, senders(private=True), calm.services.plugins.open, None)
+        await _all(calm, sender)
+        answered = unwritten or 400
+        rows = await calm.sql("SELECT status, attempts, last_status, last_error FROM delivery")
+        assert rows == [("pending", 1, answered, f"It answered {answered}.")]
+
+
 async def test_what_a_repository_cannot_be(calm: World) -> None:
     base = {"kind": "commit-status", "name": "Ours", "project": PROJECT}
     fine = {"system": "github", "repository": "acme/shop", "token": TOKEN}

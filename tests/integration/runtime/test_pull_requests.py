@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import datetime as dt
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,12 +21,13 @@ from penstock.plugins.registry import hosts
 from penstock.services.pull_requests import PullRequests
 from penstock.store import repositories
 from tests.builders import PROJECT, Json, World
-from tests.git_host import TOKEN, Host, Pull, git_host
+from tests.git_host import TOKEN, Host, Pull, git_host, signed_by
 from tests.waiting import eventually
 
 ONE = {"db/V1__users.sql": "CREATE TABLE users (id int PRIMARY KEY);", "README.md": "x"}
 TWO = ONE | {"db/V2__names.sql": "ALTER TABLE users ADD COLUMN name text;"}
 SYSTEMS = ("github", "gitlab")
+SIGNING_TOKEN = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 
 
 @dataclass
@@ -230,6 +233,79 @@ async def test_a_webhook_counts_only_with_the_secret_and_only_once(
         assert await send(repository.secret, "c") == 403 and await send(rotated, "c") == 202
 
 
+async def test_gitlabs_signing_token_takes_the_place_of_the_secret(world: World) -> None:
+    await world.target()
+    async with connected(world, "gitlab") as repository:
+        host, pull, path = repository.host, repository.opened(ONE), "/webhooks/git/shop"
+        client, before = world.person("ana"), repository.secret
+        changed = await world.bo.ok("PATCH", "/repositories/shop", signing_token=SIGNING_TOKEN)
+        assert changed["webhook_secret"] is None
+        repository.secret = SIGNING_TOKEN
+        await repository.send(pull)
+        assert host.last(pull.head)[0] == "success"
+
+        async def sent(headers: Json, body: bytes) -> tuple[int, str]:
+            answer = await client.post(path, content=body, headers=headers)
+            return answer.status_code, answer.json().get("code", "")
+
+        fine, body = host.hook(pull, "update", SIGNING_TOKEN, delivery="signed")
+        plain = {name: value for name, value in fine.items() if not name.startswith("webhook-")}
+        now, forged = int(time.time()), body.replace(b'"iid": 1', b'"iid": 2')
+        odd = [{**fine, name: "é".encode("latin-1")} for name in fine if name.startswith("webhook-")]
+        refused: list[Json] = [
+            {**plain, "X-Gitlab-Token": SIGNING_TOKEN},  # it is never sent, so whoever does has it from elsewhere
+            {**plain, "X-Gitlab-Token": before},
+            {**fine, **signed_by(SIGNING_TOKEN, "signed", body, at=now - 400)},
+            {**fine, **signed_by(SIGNING_TOKEN, "signed", body, at=now + 400)},
+            {**fine, **signed_by("whsec_" + base64.b64encode(b"n" * 32).decode(), "signed", body)},
+            {**fine, "webhook-id": "another"},
+            {**fine, "webhook-timestamp": "9" * 5_000},
+            {**fine, "webhook-signature": "v1,***"},
+            *odd,
+            plain,
+        ]
+        for headers in refused:
+            assert await sent(headers, body) == (403, "bad_signature")
+        assert await sent(fine, forged) == (403, "bad_signature")
+
+        rolled = {**fine, "webhook-signature": f"v1,AAAA {fine['webhook-signature']}"}
+        assert await sent(rolled, body) == (202, "")
+        assert await sent(fine, body) == (409, "replayed")
+        # What is not signed says nothing of whether it came before; what is, does.
+        assert await sent({**fine, "Idempotency-Key": "x", "X-Gitlab-Event-UUID": "x"}, body) == (409, "replayed")
+        other, text = host.hook(pull, "approved", SIGNING_TOKEN, delivery="more")
+        assert await sent({**other, **signed_by(SIGNING_TOKEN, "signed", text)}, text) == (409, "replayed")
+        assert await sent({**other, "Idempotency-Key": "signed"}, text) == (202, "")
+
+        rotated = (await world.bo.ok("POST", "/repositories/shop/rotate"))["webhook_secret"]
+        fine, body = host.hook(pull, "reopen", SIGNING_TOKEN, delivery="back")
+        assert await sent(fine, body) == (403, "bad_signature")
+        assert await sent(*host.hook(pull, "reopen", rotated, delivery="back")) == (202, "")
+        changes = await world.sql("SELECT data FROM audit WHERE action LIKE 'repository.%'")
+        assert changes and SIGNING_TOKEN not in json.dumps(changes, default=str)
+
+
+async def test_a_signing_token_may_come_with_the_repository(world: World) -> None:
+    async with connected(world, "gitlab", signing_token=SIGNING_TOKEN) as repository:
+        assert not repository.secret  # there is nothing to show
+        repository.secret = SIGNING_TOKEN
+        await repository.hook(repository.opened(ONE))
+        assert SIGNING_TOKEN not in (await world.ada.get("/repositories/shop")).text
+
+
+@pytest.mark.parametrize(
+    ("system", "token"),
+    [("github", SIGNING_TOKEN), ("gitlab", SIGNING_TOKEN[:-3]), ("gitlab", "whsec_é"), ("gitlab", "of-my-own")],
+)
+async def test_what_is_no_signing_token_is_not_taken(
+    world: World, system: Literal["github", "gitlab"], token: str
+) -> None:
+    async with connected(world, system) as repository:
+        status, _, problem = await world.bo.refused("PATCH", "/repositories/shop", signing_token=token)
+        assert (status, [e["code"] for e in problem["errors"]]) == (422, ["bad_signing_token"])
+        await repository.hook(repository.opened(ONE))  # with the secret that it has
+
+
 async def test_a_host_that_is_down_is_asked_again_and_nothing_is_lost(world: World) -> None:
     target = await world.target()
     async with connected(world, "github") as repository:
@@ -269,6 +345,23 @@ async def test_a_look_that_died_after_filing_files_nothing_twice(world: World) -
         await repository.look()
         assert len(await world.sql("SELECT 1 FROM issue")) == 1
         assert (await repository.known())["issue"] is not None
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+async def test_a_look_that_died_after_it_said_pending_says_it_again(
+    world: World, system: Literal["github", "gitlab"]
+) -> None:
+    await world.target()
+    async with connected(world, system) as repository:
+        host, pull = repository.host, repository.opened(ONE)
+        host.up = 2  # requests: what it is about, and that we are at it
+        await repository.send(pull)
+        assert host.last(pull.head)[0] == "pending" and (await repository.known())["pending"]
+        host.up = host.down = None
+        await world.sql("UPDATE pull_request SET due_at = now()")
+        await repository.look()
+        known = await repository.known()
+        assert (known["error"], known["pending"], host.last(pull.head)[0]) == (None, False, "success")
 
 
 async def test_a_token_that_is_refused_is_told_and_not_tried_for_ever(world: World) -> None:

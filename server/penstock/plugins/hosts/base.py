@@ -80,11 +80,15 @@ class HostError(Exception):
 
     Args:
         again: trying later makes sense; ``after`` says when, if the host did.
+        status: what it answered, if that is why.
     """
 
-    def __init__(self, message: str, *, again: bool, after: dt.timedelta | None = None) -> None:
+    def __init__(
+        self, message: str, *, again: bool, after: dt.timedelta | None = None, status: int | None = None
+    ) -> None:
         self.again = again
         self.after = after
+        self.status = status
         super().__init__(message)
 
 
@@ -92,7 +96,7 @@ class Missing(HostError):
     """There is nothing of that name, or our token may not see it."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(message, again=False)
+        super().__init__(message, again=False, status=404)
 
 
 class GitHost(Protocol):
@@ -168,7 +172,7 @@ class Asker:
         limited = answer.status == 403 and answer.headers.get("x-ratelimit-remaining") == "0"
         words = {401: "the token is not valid", 403: "the token may not do this"}.get(answer.status, "it said no")
         message = f"{self._name} answered {answer.status}: {'try later' if busy or limited else words}."
-        raise HostError(message, again=busy or limited, after=_after(answer))
+        raise HostError(message, again=busy or limited, after=_after(answer), status=answer.status)
 
 
 def _after(answer: Answer) -> dt.timedelta | None:

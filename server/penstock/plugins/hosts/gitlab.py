@@ -14,6 +14,7 @@ from penstock.plugins.hosts.base import (
     MOST_FILES,
     Asker,
     Entry,
+    HostError,
     Made,
     Missing,
     Place,
@@ -25,6 +26,7 @@ from penstock.plugins.hosts.base import (
     text,
     together,
 )
+from penstock.plugins.hosts.gitlab_statuses import stands_already
 from penstock.plugins.http import Poster
 
 _SYMBOLIC_LINK: Final = "120000"
@@ -114,8 +116,13 @@ class GitLab:
     ) -> None:
         """Say at a commit how it is; see the protocol."""
         body = {"state": _STATUS[state], "name": context, "description": shortened(description, _DESCRIPTION)}
-        target = {"target_url": url} if url else {}
-        await self._ask.json("POST", f"{_project(place)}/statuses/{commit}", _headers(place), body | target)
+        body |= {"target_url": url} if url else {}
+        project, headers = _project(place), _headers(place)
+        try:
+            await self._ask.json("POST", f"{project}/statuses/{commit}", headers, body)
+        except HostError as error:
+            if not await stands_already(self._ask, project, headers, commit, body, error.status):
+                raise
 
 
 def _project(place: Place) -> str:

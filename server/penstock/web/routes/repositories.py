@@ -124,7 +124,8 @@ async def receive_webhook(
     slug: FromPath[str], request: Request[Any, Any, Any], services: NamedDependency[Services]
 ) -> HookTaken:
     """What GitHub and GitLab call. It counts only with the repository's secret: a signature of the body
-    (``X-Hub-Signature-256``), or the secret itself (``X-Gitlab-Token``)."""
+    (``X-Hub-Signature-256``), or the secret itself (``X-Gitlab-Token``); when that is a signing token of GitLab's, a
+    signature of body, id and time (``webhook-signature``), a time within five minutes of ours."""
     headers = {name.lower(): value for name, value in request.headers.items()}
     return HookTaken(pull_request=await services.repositories.receive(slug, Hook(headers, await request.body())))
 

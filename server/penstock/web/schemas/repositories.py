@@ -24,6 +24,7 @@ class NewRepository(Request, kw_only=True):
     ``url`` is the API of a host of one's own. ``environment``: where a merge goes by itself. ``preview_instance``:
     where scripts of an open pull request are tried, on a database of their own. ``acts_as``: the service account that
     files the issues. ``token`` reads files and writes comments and statuses; it never comes out again.
+    ``signing_token``: what GitLab signs its webhooks with, ``whsec_…``; without one there is a ``webhook_secret``.
     """
 
     slug: Slug
@@ -40,9 +41,12 @@ class NewRepository(Request, kw_only=True):
     preview_instance: Slug | None = None
     acts_as: int
     token: Secret
+    signing_token: Secret | None = None
 
 
 class PatchRepository(Request, kw_only=True):
+    """``signing_token`` takes the place of the webhook's secret at once."""
+
     url: Address | msgspec.UnsetType = msgspec.UNSET
     repository: Path | msgspec.UnsetType = msgspec.UNSET
     branch: Branch | msgspec.UnsetType = msgspec.UNSET
@@ -54,11 +58,12 @@ class PatchRepository(Request, kw_only=True):
     preview_instance: Slug | msgspec.UnsetType | None = msgspec.UNSET
     acts_as: int | msgspec.UnsetType = msgspec.UNSET
     token: Secret | msgspec.UnsetType = msgspec.UNSET
+    signing_token: Secret | msgspec.UnsetType = msgspec.UNSET
     enabled: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class RepositoryOut(Response, kw_only=True):
-    """``webhook_secret`` is in the answers that made it, and null in all others."""
+    """``webhook_secret`` is in the answers that made it, and null in all others; a signing token is in none."""
 
     slug: str
     project: str
