@@ -90,6 +90,10 @@ class Hand:
         async with self._database.engine.begin() as conn:
             await conn.execute(sa.update(task).where(*queue.fence(claimed)).values(lease_until=late))
 
+    async def beat(self, leases: Mapping[int, bytes]) -> None:
+        """Give a sign of life: task id -> lease."""
+        await self._attempts.beat(self.id, leases, self._lease_seconds)
+
     async def reap(self) -> None:
         """Have lost tasks taken back."""
         await Reaper(self._attempts, lease_seconds=0).round()

@@ -96,6 +96,8 @@ class Dispatcher:
         return f"{self._public_url}/issues/{event['issue']}" if self._public_url and event.get("issue") else None
 
     async def _settle(self, conn: AsyncConnection, due: plugins.Due, outcome: Outcome, ms: int) -> None:
+        if outcome.gone:
+            await plugins.lock(conn, due.plugin["id"])  # before its message, as who removes it does
         told = {"last_status": outcome.status, "last_error": outcome.error, "last_ms": ms}
         if outcome.delivered:
             ended = {"status": "delivered", "ended_at": sa.func.statement_timestamp()}

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from penstock.domain.pipeline.spec import CREATE
 from penstock.services import rewriting
 from penstock.services.progress import Progress
-from penstock.store import errands, pipelines
+from penstock.store import environments, errands, pipelines, queue
 from penstock.store.tables.catalog import database, instance
 from penstock.store.tables.pipelines import pipeline, stage, task
 
@@ -35,6 +35,12 @@ async def instance_moved(conn: AsyncConnection, instance_id: int) -> None:
 
     Where that concerns more than a few tasks, nothing starts in its environment until all their digests are written.
     """
+    environment_id = await conn.scalar(sa.select(instance.c.environment_id).where(instance.c.id == instance_id))
+    assert environment_id is not None
+    # All locks of a kind before those of the next: whoever ends a task of the second pipeline has its lock, and waits
+    # for the instance's place, which the first one's tasks may give back here.
+    await environments.lock(conn, environment_id)
+    await queue.lock_pipelines(conn, await _first_concerned(conn, instance_id))
     after, room = 0, rewriting.ROWS
     for _ in range(AT_ONCE):
         found = await next_concerned(conn, instance_id, after)
@@ -44,8 +50,6 @@ async def instance_moved(conn: AsyncConnection, instance_id: int) -> None:
         after = found
         if room <= 0:
             break
-    environment_id = await conn.scalar(sa.select(instance.c.environment_id).where(instance.c.id == instance_id))
-    assert environment_id is not None
     await errands.leave(conn, "instance", instance_id, after=after, environment_id=environment_id)
     await pipelines.environments_changed(conn, [environment_id])
 
@@ -55,15 +59,21 @@ async def next_concerned(conn: AsyncConnection, instance_id: int, after: int) ->
     found: int | None = await conn.scalar(
         sa.select(sa.func.min(task.c.pipeline_id))
         .join(pipeline, pipeline.c.id == task.c.pipeline_id)
-        .where(
-            _there(instance_id),
-            task.c.status.in_(rewriting.NOT_STARTED),
-            pipeline.c.status == "open",
-            pipeline.c.started,
-            pipeline.c.id > after,
-        )
+        .where(*_concerned(instance_id), pipeline.c.id > after)
     )
     return found
+
+
+async def _first_concerned(conn: AsyncConnection, instance_id: int) -> set[int]:
+    """As many pipelines with such a task as one transaction looks after."""
+    query = sa.select(task.c.pipeline_id).join(pipeline, pipeline.c.id == task.c.pipeline_id)
+    first = query.where(*_concerned(instance_id)).distinct().order_by(task.c.pipeline_id).limit(AT_ONCE)
+    return set(await conn.scalars(first))
+
+
+def _concerned(instance_id: int) -> tuple[sa.ColumnElement[bool], ...]:
+    not_started = task.c.status.in_(rewriting.NOT_STARTED)
+    return (_there(instance_id), not_started, pipeline.c.status == "open", pipeline.c.started)
 
 
 def _there(instance_id: int) -> sa.ColumnElement[bool]:
@@ -75,6 +85,7 @@ async def begin(conn: AsyncConnection, pipeline_id: int, instance_id: int, room:
     """Begin to write a pipeline's digests; answers how many rows that took now."""
     progress = await Progress.begin(conn, pipeline_id)
     progress.moves.room = room
+    progress.woken = True  # no release has come anywhere by this
     concerned = sa.exists().where(task.c.stage_id == stage.c.id, _there(instance_id))
     await rewriting.begin(conn, (stage.c.pipeline_id == pipeline_id) & concerned)
     await progress.advance()

@@ -56,11 +56,12 @@ class Environments:
         require(principal, "environment.edit")
 
         async def work(conn: AsyncConnection) -> Record:
-            order = [row["id"] for row in await environments.lock_order(conn)]
+            tier_id = await _tier_id(conn, tier)
+            order = [row["id"] for row in await environments.lock_order(conn, moving=position is not None)]
             values = {
                 "slug": slug,
                 "name": name,
-                "tier_id": await _tier_id(conn, tier),
+                "tier_id": tier_id,
                 "position": len(order),
                 "max_running_tasks": max_running_tasks,
             }
@@ -87,21 +88,21 @@ class Environments:
         require(principal, "environment.edit")
 
         async def work(conn: AsyncConnection) -> Record:
-            rows = await environments.lock_order(conn)
+            _found(await environments.by_slug(conn, slug), slug)
+            # A tier comes before its environments, as where a tier is changed.
+            values = {"tier_id": await _tier_id(conn, changes["tier"])} if "tier" in changes else {}
+            rows = await environments.lock_order(conn, moving="position" in changes)
             locked = _found(next((row for row in rows if row["slug"] == slug), None), slug)
             check_version(locked, expected)
-            values: dict[str, Any] = {"name": changes["name"]} if "name" in changes else {}
-            if "tier" in changes:
-                values["tier_id"] = await _tier_id(conn, changes["tier"])
-                if values["tier_id"] != locked["tier_id"]:
-                    await environments.bump_generation(conn, environment.c.id == locked["id"])
-            if "max_running_tasks" in changes:
-                values["max_running_tasks"] = changes["max_running_tasks"]
+            values |= {key: changes[key] for key in ("name", "max_running_tasks") if key in changes}
             await environments.update(conn, locked["id"], values)
             if "max_running_tasks" in changes:
                 there = await environments.instances(conn, locked["id"])
                 await tasks.lock_slots(conn, there)
                 await tasks.promote(conn, there)
+            if values.get("tier_id", locked["tier_id"]) != locked["tier_id"]:
+                # After the slots: whoever has these may be waiting for a stage that this wakes.
+                await environments.bump_generation(conn, environment.c.id == locked["id"])
             if "position" in changes:
                 order = [row["id"] for row in rows if row["id"] != locked["id"]]
                 order.insert(changes["position"], locked["id"])
@@ -118,7 +119,7 @@ class Environments:
         require(principal, "environment.edit")
 
         async def work(conn: AsyncConnection) -> None:
-            rows = await environments.lock_order(conn)
+            rows = await environments.lock_order(conn, moving=True)
             locked = _found(next((row for row in rows if row["slug"] == slug), None), slug)
             check_version(locked, expected)
             await environments.delete(conn, locked["id"])

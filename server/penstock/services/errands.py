@@ -24,7 +24,7 @@ async def do_one(conn: AsyncConnection) -> bool:
         if found.environment is not None:
             await errands.wake(conn, "environment", [found.environment])
         return True
-    woken = await errands.wake_some(conn, found.kind, found.subject, found.after, errands.ROWS)
+    woken = await errands.wake_some(conn, found.kind, found.subject, found.after, errands.ROWS, patient=True)
     if woken.more:
         await errands.advance(conn, found.id, woken.last)
     else:

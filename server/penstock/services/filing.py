@@ -20,7 +20,7 @@ from penstock.domain.pipeline.spec import CHANGE, READ_ONLY
 from penstock.review.in_catalog import Look
 from penstock.services import catalog_review, stage_facts
 from penstock.services.late_changes import late_changes
-from penstock.store import issues, releases, tasks
+from penstock.store import environments, issues, releases, tasks
 from penstock.store.tables.catalog import database, environment, instance
 from penstock.store.tables.pipelines import pipeline, stage, task
 
@@ -193,6 +193,9 @@ async def insert_pipeline(
     fail_fast: bool = False,
 ) -> int:
     """Store a pipeline with its stages and tasks, all waiting."""
+    await environments.hold(conn, {s.environment_id for s in stages})
+    # All in one order: who stores a slot that another is storing waits for that one.
+    await tasks.ensure_slots(conn, slots_of(t for s in stages for t in s.tasks))
     pipeline_id: int = (
         await conn.execute(
             sa.insert(pipeline)

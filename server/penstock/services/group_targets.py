@@ -20,7 +20,7 @@ from penstock.services import filing
 from penstock.services.catalog_looks import CatalogLooks
 from penstock.services.progress import Progress
 from penstock.services.releases import check_for
-from penstock.store import database_groups, issues, releases, retargeting
+from penstock.store import database_groups, environments, issues, releases, retargeting
 from penstock.store.database import Database
 from penstock.store.records import audit
 from penstock.store.rows import Record
@@ -121,6 +121,7 @@ class GroupTargets:
             if found is None or not allowed(principal, "issue.read", found["project_id"]):
                 raise NotFound(f"There is no issue {issue_id}.")
             require(principal, "issue.edit", found["project_id"])
+            await environments.hold(conn)  # there may be a stage to store, wherever that is; before pipelines
             progress = await Progress.begin(conn, found["pipeline_id"])
             if progress.pipeline.status != "open":
                 raise InvalidTransition(

@@ -23,7 +23,7 @@ from penstock.services.catalog_looks import CatalogLooks
 from penstock.services.new_issues import Stored
 from penstock.services.releases import check_for, visible_project
 from penstock.services.submission import Filing, submit
-from penstock.store import issues, promotions, releases
+from penstock.store import environments, issues, promotions, releases
 from penstock.store.database import Database
 from penstock.store.records import audit
 from penstock.store.rows import Record
@@ -179,6 +179,8 @@ async def check_readable(conn: AsyncConnection, choice: Choice) -> Sequence[Plan
 async def filed(conn: AsyncConnection, principal: Principal, choice: Choice) -> Filing[Stored]:
     """The issue of a promotion that nothing stands against, of any size."""
     release, route, new = choice.release, choice.route, choice.wanted
+    # The source, too: the promotion refers to it, and environments are locked in one order.
+    await environments.hold(conn, {route.source.id, route.target.id})
     planned = await check_readable(conn, choice)
     stages = filing.change_stages(planned, release["id"], release["digest"], new.fan_out)
     about: dict[str, Any] = {
@@ -191,6 +193,7 @@ async def filed(conn: AsyncConnection, principal: Principal, choice: Choice) -> 
 
     async def recheck(conn: AsyncConnection) -> None:
         await promotions.lock(conn, release["id"])
+        await environments.hold(conn, {route.source.id, route.target.id})
         await refuse_planned(conn, choice)
 
     async def then(conn: AsyncConnection, stored: Stored) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock.domain.pipeline.spec import CHANGE, CREATE
 from penstock.services import creations, filing
-from penstock.store import issues, pipelines
+from penstock.store import issues, pipelines, tasks
 from penstock.store.tables.catalog import database, instance
 from penstock.store.tables.changes import release
 from penstock.store.tables.pipelines import stage, task
@@ -56,6 +56,7 @@ async def some(conn: AsyncConnection, found: pipelines.Stage, limit: int) -> tup
         await conn.execute(
             sa.select(task.c.id, task.c.position, task.c.type, task.c.status, task.c.options, task.c.digest)
             .add_columns(task.c.database_id, task.c.release_id, release.c.digest.label("release_digest"))
+            .add_columns(task.c.instance_id)
             .add_columns(instance.c.engine, instance.c.host, instance.c.port, instance.c.identity)
             .join(instance, instance.c.id == task.c.instance_id)
             .outerjoin(release, release.c.id == task.c.release_id)
@@ -94,6 +95,9 @@ async def _write(conn: AsyncConnection, rows: Any, mark: Mapping[str, Any]) -> N
         if (release_id, digest) != (row.release_id, row.digest):
             changed.append((row.id, release_id, digest))
     if changed:
+        # Slots come before tasks: who has an instance's may be about to make one of these claimable, and a stage whose
+        # digest changes takes its ready tasks back, which needs the slots.
+        await tasks.lock_slots(conn, {row.instance_id for row in rows if row.status == "ready"})
         columns = list(zip(*changed, strict=True))
         given = sa.func.unnest(
             sa.cast(list(columns[0]), pg.ARRAY(sa.BigInteger)),

@@ -245,6 +245,7 @@ class Settling:
         unseen: bool,
     ) -> None:
         progress = await Progress.begin(conn, row["pipeline_id"])
+        await tasks.lock_slots(conn, [row["instance_id"]])  # before stages of others are woken: places come first
         # Further changes of the release are still to be made: the task goes on with them.
         to = "succeeded" if outcome == "applied" and last else "waiting"
         same = (task.c.id == row["id"], task.c.attempt == row["attempt"])
@@ -277,7 +278,6 @@ class Settling:
             task_ended(progress, moved, outcome="succeeded", actor_id=principal.id, settled=True)
         await progress.advance()
         # The database is free for others, or for this task's next attempt.
-        await tasks.lock_slots(conn, [row["instance_id"]])
         await tasks.promote(conn, [row["instance_id"]])
         await progress.finish()
         await audit(conn, principal.id, "task.settle", f"task:{row['id']}", about)

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock.domain.errors import Conflict
 from penstock.services import filing
-from penstock.store import tasks, unfinished
+from penstock.store import environments, tasks, unfinished
 from penstock.store.database import TROUBLE, Database
 from penstock.store.tables.catalog import instance
 from penstock.store.tables.pipelines import pipeline
@@ -108,6 +108,7 @@ async def _in_parts(database: Database, new: Filing[T], places: _Places) -> T:
             await unfinished.hold(conn, pipeline_id)
             if new.recheck is not None:
                 await new.recheck(conn)
+            await environments.hold(conn, {s.environment_id for s in new.stages})
             if await _places(conn, new.stages) != places:
                 raise Conflict("The instance of a target was moved while this was being filed: file it again.")
             await conn.execute(

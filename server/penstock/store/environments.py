@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
@@ -12,6 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from penstock.store import pipelines
 from penstock.store.rows import Cut, Record, Slice, fetch, fetch_one, page
 from penstock.store.tables.catalog import approval_tier, database, environment, instance
+
+_ORDER_LOCK: Final = 0x70656E_656E76  # "penenv"
 
 
 def _environments() -> sa.Select[Any]:
@@ -71,11 +73,35 @@ async def requiring_lower(conn: AsyncConnection) -> dict[str, frozenset[str]]:
     }
 
 
-async def lock_order(conn: AsyncConnection) -> list[Record]:
-    """Every environment in order, under a lock that lets one reordering in at a time."""
-    # A lock on the rows alone would not keep a new one from being added.
-    await conn.execute(sa.text("LOCK TABLE environment IN SHARE ROW EXCLUSIVE MODE"))
+async def lock_order(conn: AsyncConnection, *, moving: bool) -> list[Record]:
+    """Every environment in order, under a lock that lets one edit of environments in at a time.
+
+    Args:
+        moving: positions may change, or one goes.
+    """
+    # A lock on the rows alone would not keep a new one from being added, and one on the table would wait for whoever
+    # has locked a row and is about to write it, as freezes do, while that one waits for the table.
+    await conn.execute(sa.select(sa.func.pg_advisory_xact_lock(_ORDER_LOCK)))
+    if moving:
+        # A position is unique, so whoever writes one locks out those, too, who only refer to the environment.
+        await conn.execute(sa.select(environment.c.id).order_by(environment.c.id).with_for_update())
     return await fetch(conn, sa.select(environment).order_by(environment.c.position))
+
+
+async def lock(conn: AsyncConnection, environment_id: int) -> None:
+    """Lock one environment, as `pipelines.environments_changed` does."""
+    own = sa.select(environment.c.id).where(environment.c.id == environment_id)
+    await conn.execute(own.with_for_update(key_share=True))
+
+
+async def hold(conn: AsyncConnection, ids: Iterable[int] | None = None) -> None:
+    """Keep the gates of environments, all or some, from changing until this transaction has stored stages there.
+
+    `pipelines.environments_changed` asks every stage again that it sees.  One that is being stored it does not see; so
+    it waits for whoever stores it, or the other way round.
+    """
+    own = sa.true() if ids is None else environment.c.id.in_(sorted(set(ids)))
+    await conn.execute(sa.select(environment.c.id).where(own).order_by(environment.c.id).with_for_update(read=True))
 
 
 async def renumber(conn: AsyncConnection, ids: Sequence[int]) -> None:

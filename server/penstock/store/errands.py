@@ -2,6 +2,9 @@
 
 The first part is done by whoever brings the errand, so that where there is little to do it is done at once.  The rest
 is a row in ``errand`` that says how far it came; the gatekeeper goes on with it, whatever process that is.
+
+Whoever brings an errand has locks of its own, and stages of other pipelines are locked by those who look after these:
+so it waits for none of them, and leaves those that are taken to the gatekeeper.
 """
 
 from __future__ import annotations
@@ -71,7 +74,7 @@ async def wake(conn: AsyncConnection, kind: str, subjects: Sequence[int], *, but
 
 @dataclass(frozen=True, slots=True)
 class Woken:
-    """How many stages were woken, the last of them, and whether there may be more."""
+    """How many stages were woken, up to which all are, and whether there may be more."""
 
     count: int
     last: int
@@ -79,9 +82,20 @@ class Woken:
 
 
 async def wake_some(
-    conn: AsyncConnection, kind: str, subject: int, after: int, limit: int, *, but: int | None = None
+    conn: AsyncConnection,
+    kind: str,
+    subject: int,
+    after: int,
+    limit: int,
+    *,
+    but: int | None = None,
+    patient: bool = False,
 ) -> Woken:
-    """Wake stages in the order of their ids."""
+    """Wake stages in the order of their ids; those that somebody has locked are left, with what follows them.
+
+    Args:
+        patient: wait for the first of them, so that there is progress; for who has no other lock that matters.
+    """
     work = stage.c.n_waiting + stage.c.n_ready + stage.c.n_skipped > 0
     ids = (
         await conn.scalars(
@@ -95,8 +109,17 @@ async def wake_some(
     ).all()
     if not ids:
         return Woken(0, after, more=False)
-    await conn.execute(sa.update(stage).where(stage.c.id.in_(ids)).values(wake_at=sa.func.statement_timestamp()))
-    await notify(conn)
+    if patient:
+        await conn.execute(sa.select(stage.c.id).where(stage.c.id == ids[0]).with_for_update(key_share=True))
+    # Two pipelines that end a stage at the same time wake each other's: had they to wait, it would be for one another.
+    some = sa.select(stage.c.id).where(stage.c.id.in_(ids)).order_by(stage.c.id)
+    free = set(await conn.scalars(some.with_for_update(key_share=True, skip_locked=True)))
+    if free:
+        await conn.execute(sa.update(stage).where(stage.c.id.in_(free)).values(wake_at=sa.func.statement_timestamp()))
+        await notify(conn)
+    taken = next((i for i in ids if i not in free), None)
+    if taken is not None:
+        return Woken(len(free), taken - 1, more=True)
     return Woken(len(ids), ids[-1], more=len(ids) == limit)
 
 

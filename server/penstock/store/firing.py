@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from penstock.store.tables.catalog import schedule, schedule_fire
+from penstock.store.tables.catalog import instance, schedule, schedule_fire
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,8 @@ class Due:
 
 
 async def next_due(conn: AsyncConnection, now: dt.datetime | None = None) -> Due | None:
-    """Lock the schedule that has been due the longest; those that another process has in hand are left to it.
+    """Lock the schedule that has been due the longest, with its instance; those that another process has in hand, or
+    whose instance somebody is changing, are left for now: who removes an instance locks it, and then its schedules.
 
     Args:
         now: the time; None: the database tells it.
@@ -36,10 +37,11 @@ async def next_due(conn: AsyncConnection, now: dt.datetime | None = None) -> Due
     row = (
         await conn.execute(
             sa.select(schedule, instant.label("now"))
+            .join(instance, instance.c.id == schedule.c.instance_id)
             .where(schedule.c.enabled, schedule.c.next_at <= instant)
             .order_by(schedule.c.next_at)
             .limit(1)
-            .with_for_update(skip_locked=True)
+            .with_for_update(skip_locked=True, key_share=True, of=[schedule, instance])
         )
     ).one_or_none()
     if row is None:

@@ -389,8 +389,10 @@ async def environments_changed(conn: AsyncConnection, environment_ids: Iterable[
     ids = sorted(set(environment_ids))
     if not ids:
         return
-    locked = sa.select(environment.c.id).where(environment.c.id.in_(ids)).order_by(environment.c.id).with_for_update()
-    await conn.execute(locked)
+    # Who stores stages there waits for this, see `environments.hold`.  Who only refers to an environment does not: a
+    # freeze or a report does so itself before it comes here, and so may others at the same time.
+    locked = sa.select(environment.c.id).where(environment.c.id.in_(ids)).order_by(environment.c.id)
+    await conn.execute(locked.with_for_update(key_share=True))
     await conn.execute(
         sa.update(environment).where(environment.c.id.in_(ids)).values(generation=environment.c.generation + 1)
     )

@@ -391,14 +391,21 @@ async def beat(
     await conn.execute(sa.update(runner).where(runner.c.id == runner_id).values(beat_at=sa.func.statement_timestamp()))
     if not held:
         return {}
-    rows = await conn.execute(
-        sa.update(task)
+    ours = (
+        sa.select(task.c.id)
         .where(
             task.c.id.in_(sorted(held)),
             task.c.runner_id == runner_id,
             task.c.status.in_(ACTIVE),
             task.c.lease == sa.case(dict(held), value=task.c.id),
         )
+        .order_by(task.c.id)  # as `tasks.Move` locks them
+        .with_for_update(key_share=True)
+        .cte("ours")
+    )
+    rows = await conn.execute(
+        sa.update(task)
+        .where(task.c.id == ours.c.id)
         .values(lease_until=_lease_end(lease_seconds))
         .returning(task.c.id, task.c.cancel_requested_at.is_not(None).label("cancel"))
     )

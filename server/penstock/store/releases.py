@@ -286,4 +286,5 @@ async def set_reviews(
     if reviews:
         given = change.update().where(change.c.id == sa.bindparam("change_id"))
         values = given.values(findings=sa.bindparam("found"), steps=sa.bindparam("cut"))
-        await conn.execute(values, [{"change_id": i, "found": list(f), "cut": list(s)} for i, f, s in reviews])
+        in_order = sorted(reviews, key=lambda review: review[0])  # another issue with the same changes may be reviewed
+        await conn.execute(values, [{"change_id": i, "found": list(f), "cut": list(s)} for i, f, s in in_order])

@@ -64,7 +64,9 @@ async def known_databases(conn: AsyncConnection, instance_id: int) -> dict[str, 
 
 async def record_some(conn: AsyncConnection, instance_id: int, found: Sequence[Synced]) -> None:
     """Store what a sync read of some databases; doing so again changes nothing."""
-    snapshots = [{"fingerprint": s.fingerprint, "content": s.content} for s in found if s.content is not None]
+    contents = {s.fingerprint: s.content for s in found if s.content is not None}
+    # In one order: syncs of other instances may be storing the same ones, and who comes second waits.
+    snapshots = [{"fingerprint": f, "content": content} for f, content in sorted(contents.items())]
     if snapshots:
         await conn.execute(postgresql.insert(schema_snapshot).on_conflict_do_nothing(), snapshots)
     await conn.execute(

@@ -1,8 +1,9 @@
 """The one writer of a task's status: every move goes through here, with the slots it frees and the counters it changes.
 
-Lock order is pipeline, stage, slot, tasks.  Whoever calls has the pipeline's row lock; only ``promote`` touches
-tasks of other
-pipelines, and there nothing but ``claimable``.
+Locks are taken in the order of environments, pipelines, slots, tasks, and of several of a kind in the order of their
+keys.  Whoever calls has the pipeline's row lock, and with it its stages; only ``promote`` touches tasks of other
+pipelines, and there nothing but ``claimable``.  Stages of other pipelines are woken, and never waited for; see
+`penstock.store.errands`.
 """
 
 from __future__ import annotations
