@@ -43,6 +43,10 @@ class Metadata(Protocol):
     async def drain(self, runner_id: uuid.UUID) -> None:
         """Record that a runner stops."""
 
+    async def end_stalled(self, seconds: float) -> int:
+        """End sessions of ours whose client has been silent for so long in the midst of a transaction; answers how
+        many."""
+
     async def sweep(self, patience: float) -> tasks.Swept | None:
         """Promote what became due by time; None when a lock was not to be had for ``patience`` seconds."""
 

@@ -16,6 +16,8 @@ BATCH = 100
 # each.  Longer than what others do to a pipeline takes, and all waiting of one transaction together within a lease.
 PATIENCE = 1.0  # seconds
 PATIENCE_OF_LEASE = 0.1
+LEAST_PATIENCE = 0.1
+SILENCE_OF_LEASE = 1 / 3  # after which a session that keeps its locks is ended, as the server does with idle ones
 
 
 class Reaper:
@@ -29,13 +31,15 @@ class Reaper:
     def __init__(self, metadata: Metadata, *, lease_seconds: float) -> None:
         self._metadata = metadata
         self._lease_seconds = lease_seconds
-        self._patience = min(PATIENCE, PATIENCE_OF_LEASE * lease_seconds)
+        self._patience = max(LEAST_PATIENCE, min(PATIENCE, PATIENCE_OF_LEASE * lease_seconds))
         self._not_before = clock.monotonic() + lease_seconds
         self._answered_at = clock.monotonic()
         self._swept: tasks.Swept | None = None
 
     async def round(self) -> bool:
         """Returns whether a full batch was found."""
+        if ended := await self._metadata.end_stalled(max(1.0, SILENCE_OF_LEASE * self._lease_seconds)):
+            log.warning("stalled_sessions_ended", sessions=ended)
         await self._sweep()
         self._answered()
         found = await self._metadata.expired(BATCH)

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock.domain import clock, events
 from penstock.services.progress import Progress, task_ended
-from penstock.store import contexts, pipelines, queue, runs, standing, tasks
+from penstock.store import contexts, pipelines, queue, runs, stalled, standing, tasks
 from penstock.store.database import LOCKED, Database, sqlstate
 from penstock.store.direct import Wire
 
@@ -119,6 +119,10 @@ class Attempts:
     ) -> bool:
         """Add to a run's log; False when the lease is lost."""
         return await self._database.run(lambda conn: runs.append_log(conn, claimed, lines, progress, waiting))
+
+    async def end_stalled(self, seconds: float) -> int:
+        """End sessions whose client fell silent; see `penstock.store.stalled`."""
+        return await self._database.run(lambda conn: stalled.end(conn, seconds))
 
     async def sweep(self, patience: float) -> tasks.Swept | None:
         """Promote what became due by time; see `tasks.sweep`. None when a lock was not to be had for ``patience``

@@ -41,6 +41,7 @@ TROUBLE: Final = (
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
 )
+OURS: Final = "penstock"  # the name of our sessions
 ATTEMPTS: Final = 5
 SERIALIZATION: Final = frozenset({"40001", "40P01"})
 IDLE_SECONDS: Final = 1.0
@@ -106,7 +107,7 @@ class Database:
             hide_parameters=True,  # errors are logged, and what people wrote is not ours to log
             connect_args={
                 "server_settings": {
-                    "application_name": "penstock",
+                    "application_name": OURS,
                     "timezone": "UTC",
                     "idle_in_transaction_session_timeout": _milliseconds(stalled_seconds),
                 },

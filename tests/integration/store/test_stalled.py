@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
+import asyncpg
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from penstock.services.attempts import Attempts
 from penstock.store import database as store
 from penstock.store import queue
-from penstock.store.database import Database
+from penstock.store.database import OURS, Database, driver_dsn
 from penstock.store.direct import Wire
+from tests.waiting import eventually
 
 
 async def test_who_is_paused_while_claiming_loses_the_turn(metadata_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,3 +83,44 @@ async def test_a_shorter_limit_holds_for_every_transaction(metadata_url: str) ->
         assert await database.run_straight(queue.NO_TURNS, straight) == "1500ms"
     finally:
         await database.close()
+
+
+async def test_who_falls_silent_in_the_midst_of_a_message_loses_its_locks(metadata_url: str) -> None:
+    """The server takes it for busy, so its limit for idle transactions does not concern it."""
+    database = Database(metadata_url, stalled_seconds=0.1)
+    attempts = Attempts(database)
+    silent = await asyncpg.connect(driver_dsn(metadata_url), server_settings={"application_name": OURS})
+    idle = await asyncpg.connect(driver_dsn(metadata_url), server_settings={"application_name": OURS})
+
+    async def seen() -> list[tuple[str, str]]:
+        query = "SELECT state, wait_event FROM pg_stat_activity WHERE pid = ANY(:pids) ORDER BY state"
+        async with database.connect() as conn:
+            pids = [silent.get_server_pid(), idle.get_server_pid()]
+            return [tuple(row) for row in await conn.execute(sa.text(query), {"pids": pids})]
+
+    async def locks(conn: AsyncConnection) -> None:
+        await conn.execute(sa.text("SET LOCAL lock_timeout = '200ms'"))
+        await conn.execute(sa.text("LOCK TABLE approval_tier"))
+
+    try:
+        await idle.execute("BEGIN; SELECT 1")
+        await silent.execute("BEGIN; LOCK TABLE approval_tier")
+        parse = b"\0SELECT 1\0\0\0"
+        transport = silent._transport
+        transport.pause_reading()
+        transport.write(b"P" + (4 + len(parse)).to_bytes(4) + parse + b"H" + (4).to_bytes(4))  # prepare; what is it?
+        await eventually(lambda: _is(seen, [("active", "ClientRead"), ("idle in transaction", "ClientRead")]))
+        assert await attempts.end_stalled(60) == 0, "a moment ago it spoke"
+        with pytest.raises(DBAPIError, match="lock timeout"):
+            await database.run(locks)
+        assert await eventually(lambda: attempts.end_stalled(0.1)) == 1
+        await eventually(lambda: _is(seen, [("idle in transaction", "ClientRead")]))
+        await database.run(locks)
+    finally:
+        silent.terminate()
+        idle.terminate()
+        await database.close()
+
+
+async def _is(look: Callable[[], Awaitable[list[tuple[str, str]]]], expected: list[tuple[str, str]]) -> bool:
+    return await look() == expected

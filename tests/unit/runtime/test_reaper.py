@@ -37,7 +37,12 @@ class Slow:
         self.seconds = {"sweep": 0.0, "expired": 0.0, "rescue": 0.0}
         self.asked: list[int] = []
         self.locked = False
+        self.silent = 0.0
         self.patience: set[float] = set()
+
+    async def end_stalled(self, seconds: float) -> int:
+        self.silent = seconds
+        return 0
 
     async def sweep(self, patience: float) -> tasks.Swept | None:
         self._time.seconds += self.seconds["sweep"]
@@ -114,15 +119,16 @@ async def test_a_round_may_take_longer_than_a_lease_if_each_answer_does_not(reap
     assert slow.asked == [1, 2, 3] * 3
 
 
-@pytest.mark.parametrize(("lease", "patience"), [(60.0, 1.0), (3.0, 0.3)])
-async def test_what_it_waits_for_a_lock_fits_into_a_lease(lease: float, patience: float) -> None:
+@pytest.mark.parametrize(("lease", "patience", "silent"), [(60.0, 1.0, 20.0), (3.0, 0.3, 1.0)])
+async def test_what_it_waits_for_fits_into_a_lease(lease: float, patience: float, silent: float) -> None:
     time = Time()
     with clock.replaced(time):
         slow = Slow(time)
         reaper = Reaper(cast(Metadata, slow), lease_seconds=lease)
         time.seconds += lease
         await reaper.round()
-        assert slow.asked == [1, 2, 3] and list(slow.patience) == pytest.approx([patience])
+        assert slow.asked == [1, 2, 3] and slow.silent == pytest.approx(silent)
+        assert list(slow.patience) == pytest.approx([patience])
 
 
 async def test_a_sweep_that_finds_no_way_in_keeps_nobody_from_being_rescued(reaping: Reaping) -> None:
