@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
+import asyncpg
+import pytest
+
+from penstock.engines.postgres.activity import LOCK_CLASS, LOCK_OBJECT
 from penstock.engines.registry import engine_for
 from penstock.runtime.port import TaskPort
 from penstock.runtime.releases import ReleaseReader
@@ -244,6 +250,50 @@ async def test_61_a_gate_that_closes_after_the_start_and_before_anything_was_sen
 async def _blocked(world: World, task: int) -> list[Json]:
     shown = await world.task(task)
     return shown["blockers"] if shown["status"] == "running" else []
+
+
+@pytest.mark.parametrize(("last_word", "becomes"), [("COMMIT", "succeeded"), ("ROLLBACK", "canceled")])
+async def test_a_cancel_waits_for_what_a_lost_attempt_is_about(calm: World, last_word: str, becomes: str) -> None:
+    dev = await calm.target("dev")
+    await calm.start()
+    await calm.until(await calm.file("SELECT 1", dev), "succeeded")  # makes the ledger
+    await calm.stop()
+    issue = await calm.file([change("2", "SELECT 2")], dev)
+    hand = await Hand(calm.database).register()
+    (claimed,) = await hand.claim()
+    await hand.start(claimed)
+    async with _about_to_commit(calm, dev) as zombie:
+        await hand.let_go(claimed)
+        await hand.reap()
+        await calm.start()
+        await eventually(lambda: _blocked(calm, claimed.id))
+        await calm.rita.ok("POST", f"/tasks/{claimed.id}/cancel")
+        await eventually(lambda: _says(calm, claimed.id, "An earlier attempt was lost"))
+        assert (await calm.task(claimed.id))["status"] == "canceling", "nobody knows yet"
+        await zombie.execute(last_word)
+        await calm.until_task(claimed.id, becomes)
+    assert ("2" in await dev.ledger()) == (becomes == "succeeded")
+    assert (await calm.issue(issue))["pipeline"]["result"] == becomes
+
+
+@asynccontextmanager
+async def _about_to_commit(world: World, target: Target) -> AsyncIterator[asyncpg.Connection]:
+    """A session with the lock that has written the row of change 2, as one of ours; by its name nobody knows it."""
+    [(digest,)] = await world.sql("SELECT digest FROM change WHERE version = '2'")
+    zombie = await asyncpg.connect(target.url)
+    try:
+        await zombie.execute(
+            f"BEGIN; SELECT pg_advisory_xact_lock({LOCK_CLASS}, {LOCK_OBJECT});"
+            "INSERT INTO penstock.ledger (project, version, name, change_digest, release_digest, deployment,"
+            f" statement_count, run, actor) VALUES ('{PROJECT}', '2', '', '{digest}', '', 'x', 1, '1', 'ana')"
+        )
+        yield zombie
+    finally:
+        await zombie.close()
+
+
+async def _says(world: World, task: int, text: str) -> bool:
+    return any(text in line for line in await world.log((await world.task(task))["latest_run"]))
 
 
 async def test_65_only_comments(world: World) -> None:

@@ -67,7 +67,11 @@ class DatabaseChange(OnDatabase):
             for change, version in todo:
                 result = await session.apply(self._request(claimed, change, version, release_digest), port)
                 if result.state not in PROVEN:
-                    return self._ended(claimed, port, change, result, states)
+                    end = self._ended(claimed, port, change, result, states)
+                    if not _in_doubt(claimed, end, result):
+                        return end
+                    port.log("info", "An earlier attempt was lost: reading what it did before this is canceled.")
+                    return await self._prove(claimed, port, session, changes, otherwise=end)
                 states[change.recorded_as] = result.state
                 if result.state == "already_applied":
                     _tell_passed_over(port, [change])
@@ -121,9 +125,18 @@ class DatabaseChange(OnDatabase):
         return replace(end, kept=result.kept)
 
     async def _prove(
-        self, claimed: queue.Claimed, port: TaskPort, session: EngineSession, changes: Sequence[releases.Change]
+        self,
+        claimed: queue.Claimed,
+        port: TaskPort,
+        session: EngineSession,
+        changes: Sequence[releases.Change],
+        otherwise: runs.End | None = None,
     ) -> runs.End:
-        """Run nothing: take the target's lock, read the ledger, and say what is true."""
+        """Run nothing: take the target's lock, read the ledger, and say what is true.
+
+        Args:
+            otherwise: how it ended if something is not applied.
+        """
         states: dict[str, str] = {}
         ledger = await patiently(port, lambda: session.read_ledger(claimed.project or ""))
         for change in changes:
@@ -140,6 +153,8 @@ class DatabaseChange(OnDatabase):
                 hint = "Look at the database, then settle the task."
                 undecided = Failure("outcome_unknown", "undecidable", message, hint=hint)
                 return failed(claimed, undecided, sent=claimed.sent, changes={**states, change.recorded_as: "unknown"})
+            if otherwise is not None:
+                return otherwise
             if claimed.canceling:
                 return runs.End(claimed, "canceled", sent=claimed.sent, changes=states)
             lost = Failure(
@@ -164,6 +179,15 @@ class DatabaseChange(OnDatabase):
         if row is not None and row.change_digest == change.digest:
             return "applied"
         return await patiently(port, lambda: session.proof(project, version, change.digest))
+
+
+def _in_doubt(claimed: queue.Claimed, end: runs.End, result: ApplyResult) -> bool:
+    """Whether it would be said to be canceled, while an earlier attempt may still be about to commit.
+
+    An attempt that has sent something of a change holds the target's lock and has written the change's ledger row, so
+    no other can.
+    """
+    return end.to == "canceled" and not result.sent and (claimed.sent or claimed.rescues > 0)
 
 
 def _asks_first(changes: Sequence[releases.Change]) -> bool:
