@@ -154,6 +154,7 @@ def _refusal(errors: list[FieldError]) -> ValidationFailed:
 async def _look_up(conn: AsyncConnection, project_id: int, spec: PipelineSpec) -> _Known:
     environments = await issues.environment_ids(conn, sorted({s.environment for s in spec.stages}))
     slugs = sorted({t.instance for s in spec.stages for t in s.tasks})
+    await issues.hold_instances(conn, slugs)
     instances = await issues.instances_by_slug(conn, slugs)
     there = [t for s in spec.stages for t in s.tasks if t.type != CREATE]
     wanted = {(t.instance, t.database) for t in there if t.database is not None}

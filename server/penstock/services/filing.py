@@ -64,7 +64,7 @@ async def _by_environment(conn: AsyncConnection, project_id: int, slugs: Sequenc
     if unknown:
         raise ValidationFailed(errors=unknown, code="unknown_environment")
     found = await issues.targets(
-        conn, sa.and_(database.c.project_id == project_id, environment.c.id.in_(list(known.values())))
+        conn, sa.and_(database.c.project_id == project_id, environment.c.id.in_(list(known.values()))), held=True
     )
     empty = set(known) - {t.environment for t, _ in found}
     if empty or not found:
@@ -90,6 +90,7 @@ async def named(
             database.c.id == sa.any_(sa.cast(ids, pg.ARRAY(sa.BigInteger))),
             sa.tuple_(instance.c.slug, database.c.name).in_(pairs) if pairs else sa.false(),
         ),
+        held=True,
     )
     by_key: dict[int | str, TargetDatabase] = {}
     for target, owner in found:

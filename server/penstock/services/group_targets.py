@@ -44,8 +44,11 @@ class Chosen:
         return {"database_group_id": self.group_id, "selector": str(self.selector)}
 
 
-async def choose(conn: AsyncConnection, project_id: int, slug: str) -> Chosen:
+async def choose(conn: AsyncConnection, project_id: int, slug: str, *, held: bool = False) -> Chosen:
     """The databases that a group of a project selects now.
+
+    Args:
+        held: see `issues.targets`; who has all environments held needs it not.
 
     Raises:
         ValidationFailed: there is no such group, or it selects nothing.
@@ -55,7 +58,7 @@ async def choose(conn: AsyncConnection, project_id: int, slug: str) -> Chosen:
         message = f"The project has no database group {slug}."
         raise ValidationFailed(errors=[FieldError("targets.group", message, "unknown_group")], code="unknown_group")
     wanted = selector.parse(found["selector"])
-    targets = [t for t, _ in await issues.targets(conn, database_groups.in_group(project_id, wanted))]
+    targets = [t for t, _ in await issues.targets(conn, database_groups.in_group(project_id, wanted), held=held)]
     if not targets:
         message = f"No database of the project meets {wanted}: label some, or change the selector of {slug}."
         raise ValidationFailed(errors=[FieldError("targets.group", message, "no_targets")], code="no_targets")

@@ -363,7 +363,7 @@ async def _targets(
     if wanted is None:
         return [], {}
     if wanted.group is not None and wanted.databases is None and wanted.environments is None:
-        chosen = await group_targets.choose(conn, project_id, wanted.group)
+        chosen = await group_targets.choose(conn, project_id, wanted.group, held=True)
         return chosen.targets, chosen.columns
     return await filing.resolve(conn, project_id, wanted), {}
 

@@ -148,7 +148,7 @@ async def choose(conn: AsyncConnection, principal: Principal, new: NewPromotion)
     route = promotion.route(places, wish, empty)
     if not targets:
         there = sa.and_(database.c.project_id == project_id, instance.c.environment_id == route.target.id)
-        targets = [t for t, _ in await issues.targets(conn, there)]
+        targets = [t for t, _ in await issues.targets(conn, there, held=True)]
     return Choice(project_id, release, route, targets, new)
 
 

@@ -84,7 +84,7 @@ class Reverts:
             known = [
                 t
                 for t, owner in await issues.targets(
-                    conn, database_table.c.id.in_([d for g in groups for d in g["databases"]])
+                    conn, database_table.c.id.in_([d for g in groups for d in g["databases"]]), held=True
                 )
                 if owner == found["project_id"]
             ]

@@ -117,9 +117,16 @@ def waiting_for(
     return (issue.c.status == "open") & (asked | (failed & (issue.c.author_id == account_id)))
 
 
-async def targets(conn: AsyncConnection, condition: sa.ColumnElement[bool]) -> list[tuple[TargetDatabase, int | None]]:
-    """Databases that meet a condition, with the project that each belongs to."""
-    rows = await conn.execute(
+async def targets(
+    conn: AsyncConnection, condition: sa.ColumnElement[bool], *, held: bool = False
+) -> list[tuple[TargetDatabase, int | None]]:
+    """Databases that meet a condition, with the project that each belongs to.
+
+    Args:
+        held: keep their instances where they are until this transaction ends, for what is approved is bound to that:
+            whoever moves one writes the digests of all tasks there that it sees. Before any lock on a pipeline.
+    """
+    query = (
         sa.select(
             database.c.id,
             database.c.name,
@@ -139,6 +146,7 @@ async def targets(conn: AsyncConnection, condition: sa.ColumnElement[bool]) -> l
         .where(database.c.vanished_at.is_(None), condition)
         .order_by(environment.c.position, instance.c.slug, database.c.name)
     )
+    rows = await conn.execute(query.with_for_update(read=True, of=instance) if held else query)
     return [
         (
             TargetDatabase(
@@ -164,6 +172,12 @@ async def environment_ids(conn: AsyncConnection, slugs: Sequence[str]) -> dict[s
     """Environments by slug, those that exist."""
     rows = await conn.execute(sa.select(environment.c.slug, environment.c.id).where(environment.c.slug.in_(slugs)))
     return {r.slug: r.id for r in rows}
+
+
+async def hold_instances(conn: AsyncConnection, slugs: Sequence[str]) -> None:
+    """Keep instances where they are; see `targets`."""
+    own = sa.select(instance.c.id).where(instance.c.slug.in_(slugs)).order_by(instance.c.id)
+    await conn.execute(own.with_for_update(read=True))
 
 
 async def instances_by_slug(conn: AsyncConnection, slugs: Sequence[str]) -> dict[str, Record]:
