@@ -499,7 +499,7 @@ async def test_an_instance_that_moves_while_something_is_filed_for_it(calm: Worl
     stages = [stage("staging", "staging", {"instance": "pg-own", "database": target})]
     body: Json = {"pipeline": {"stages": stages}} if explicit else {"targets": {"databases": [target]}}
     filing = asking(calm.ana, "POST", "/issues", project=PROJECT, title="A change", release=release["id"], **body)
-    made, moved = await at_once(calm, EVENTS, filing, asking(calm.ada, "PATCH", "/instances/pg-own", port=5000))
+    moved, made = await at_once(calm, ENVIRONMENTS, asking(calm.ada, "PATCH", "/instances/pg-own", port=5000), filing)
     assert (made.status_code, moved.status_code) == (201, 200)
     assert (await filing()).status_code == 201
     assert len(await calm.sql("SELECT DISTINCT digest FROM task")) == 1, "both are for where it is now"
