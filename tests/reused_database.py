@@ -58,8 +58,8 @@ _SHAPE: Final = """
         UNION ALL SELECT concat_ws(' ', 'r', ev_class, rulename) FROM pg_rewrite WHERE oid >= 16384
         UNION ALL SELECT concat_ws(' ', 'k', conrelid, conname, convalidated) FROM pg_constraint WHERE oid >= 16384
         UNION ALL SELECT concat_ws(' ', 'f', oid, xmin) FROM pg_proc WHERE oid >= 16384
-        UNION ALL SELECT concat_ws(' ', 'n', nspname, nspowner::regrole, nspacl) FROM pg_namespace
-            WHERE nspname !~ '^pg_(toast_)?temp_'
+        UNION ALL SELECT concat_ws(' ', 'n', nspname, nspowner::regrole, nspacl, obj_description(oid, 'pg_namespace'))
+            FROM pg_namespace WHERE nspname !~ '^pg_(toast_)?temp_'
         UNION ALL SELECT concat_ws(' ', 's', setrole, setconfig) FROM pg_db_role_setting
             WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())
         UNION ALL SELECT concat_ws(' ', 'd', datdba, datconnlimit, datallowconn, datacl, datcollate) FROM pg_database
@@ -88,6 +88,7 @@ _DROP_SCHEMAS: Final = """
         END LOOP;
         CREATE SCHEMA public AUTHORIZATION pg_database_owner;
         GRANT USAGE ON SCHEMA public TO PUBLIC;
+        COMMENT ON SCHEMA public IS 'standard public schema';
     END $$
 """
 _OTHERS: Final = """
@@ -106,7 +107,7 @@ class ReusedDatabase:
     def __init__(self, server: PostgresServer, template: str | None = None) -> None:
         self._server = server
         self._template = template
-        self._first, self._wipe = (_REMEMBER, _WIPE) if template else (_DROP_SCHEMAS, _DROP_SCHEMAS)
+        self._wipe = _WIPE if template else _DROP_SCHEMAS
         self._name: str | None = None
         self._shape: str | None = None
 
@@ -119,7 +120,8 @@ class ReusedDatabase:
             self._name = await self._server.create_database(template=self._template)
             connection = await asyncpg.connect(self._server.url(self._name))
             try:
-                await connection.execute(self._first)
+                if self._template:
+                    await connection.execute(_REMEMBER)
                 self._shape = await connection.fetchval(_SHAPE)
             finally:
                 await connection.close()
