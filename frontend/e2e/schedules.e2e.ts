@@ -41,7 +41,10 @@ test("a schedule is changed, switched off and on, removed and added again", asyn
   expect(await next.count()).toBe(5);
   await slots.getByText("Each is acted upon 90 s later").waitFor();
   // A quarter of an hour may have begun since the server was started.
-  await slots.getByText("None yet.").or(slots.getByRole("list", { name: "Last slots" })).waitFor();
+  await slots
+    .getByText("None yet.")
+    .or(slots.getByRole("list", { name: "Last slots" }))
+    .waitFor();
   expect(await next.first().getByRole("time").getAttribute("datetime")).toContain("T22:00:00");
   expect(await violations(page)).toEqual([]);
   await page.keyboard.press("Escape");
