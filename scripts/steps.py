@@ -121,7 +121,8 @@ def _check(program: str, *arguments: str) -> Count:
 def _pytest(arguments: list[str], seconds: float | None) -> Count:
     with tempfile.TemporaryDirectory() as directory:
         report = Path(directory, "report.xml")
-        command = [str(provision.PYTHON), "-m", "pytest", f"--junit-xml={report}", *arguments]
+        slowest = ["--durations=15", "--durations-min=2"]
+        command = [str(provision.PYTHON), "-m", "pytest", f"--junit-xml={report}", *slowest, *arguments]
         code = _execute(command, seconds=seconds)
         if code == 5:  # nothing was selected
             return Count()
