@@ -95,7 +95,8 @@ async def own_server(folder: Path, *, durable: bool = False) -> AsyncIterator[Ma
     user = ["--user=nobody"] if os.geteuid() == 0 else []
     if user:
         shutil.chown(folder, "nobody")
-    options = [f"--datadir={folder / 'data'}", *user]
+    # A server that starts removes all temporary tables that lie where it keeps its own, also those of others.
+    options = [f"--datadir={folder / 'data'}", f"--tmpdir={folder}", *user]
     command = [install, "--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db", *options]
     process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.DEVNULL)
     assert await process.wait() == 0
