@@ -95,7 +95,9 @@ describe.each(LOOKS)("$scheme at $width px", (look) => {
       await admin.page.waitForLoadState("load");
       await admin.page.locator("[aria-busy=true]").first().waitFor({ state: "detached" });
       expect({ path, found: await violations(admin.page) }).toEqual({ path, found: [] });
-      expect({ path, wider: await overflow(admin.page) }).toEqual({ path, wider: 0 });
+      // An editor that is still measuring its lines may be a pixel too wide for a moment.
+      const width = async () => ({ path, wider: await overflow(admin.page) });
+      await expect.poll(width, { timeout: 5000 }).toEqual({ path, wider: 0 });
     }
     expect(admin.problems).toEqual([]);
   }, 180_000); // twenty pages, each looked over by axe
