@@ -6,8 +6,9 @@ one test files is gone before the next one begins.
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -56,6 +57,13 @@ LEASES: Final = RunnerSettings(concurrency=8, lease_seconds=3.0, beat_seconds=0.
 OVER: Final = ("succeeded", "failed", "error", "canceled")
 Json = dict[str, Any]
 
+# What changes whenever an issue's result or a task's status does.
+_OF_PIPELINE: Final = sa.text(
+    "SELECT xmin::text FROM pipeline WHERE id = :id UNION ALL SELECT xmin::text FROM stage WHERE pipeline_id = :id"
+)
+_OF_TASK: Final = sa.text("SELECT xmin::text FROM task WHERE id = :id")
+_LOOK_SECONDS: Final = 0.5
+
 # What tests file, children before parents; people, projects, environments, tiers, instances and databases stay.
 FILED: Final = (
     *(
@@ -85,6 +93,22 @@ FILED: Final = (
     ),
     *("issue", "stage", "pipeline", "release_change", "release", "change", "project_turn", "runner", "slot"),
     *("idempotency", "freeze", "database_group", "user_group"),
+)
+_CLEAR: Final = ";".join(
+    (
+        *(f'DELETE FROM "{table}"' for table in FILED),
+        "DELETE FROM database",
+        "DELETE FROM instance WHERE slug NOT IN ('pg-dev', 'pg-staging', 'pg-prod')",
+        "UPDATE instance SET max_running_tasks = 4",
+        "UPDATE environment SET max_running_tasks = NULL",
+        "DELETE FROM project WHERE slug = 'other'",
+        *(
+            "UPDATE environment SET tier_id = t.id FROM approval_tier t"
+            f" WHERE t.slug = '{tier}' AND environment.slug = '{environment}'"
+            for environment, tier in TIERS.items()
+        ),
+        "DELETE FROM approval_tier WHERE slug LIKE 'own-%'",
+    )
 )
 
 
@@ -122,6 +146,7 @@ class Site:
     tokens: dict[str, str] = field(default_factory=dict)
     deployment: str = ""
     names: dict[str, list[str]] = field(default_factory=dict)
+    _closed: list[Database] = field(default_factory=list, init=False)
 
     async def furnish(self) -> None:
         """Make people, a project, environments with their tiers, and an instance in each: the test server."""
@@ -161,7 +186,8 @@ class Site:
     @asynccontextmanager
     async def process(self) -> AsyncIterator[tuple[Litestar, Services, Database]]:
         """The application on the metadata database, without any background loop."""
-        database = Database(self.url)
+        # One that is closed connects anew, and still knows the statements that it has compiled.
+        database = self._closed.pop() if self._closed else Database(self.url)
         try:
             self.deployment = await first_start.ensure(database)
             services = Services.build(
@@ -176,6 +202,7 @@ class Site:
                 yield app, services, database
         finally:
             await database.close()
+            self._closed.append(database)
 
     async def target(self, environment: str, number: int) -> str:
         """The name of the n-th target database of an environment; made when first asked for."""
@@ -320,6 +347,19 @@ class World:
             result = await conn.execute(sa.text(query), values)
             return [tuple(r) for r in result] if result.returns_rows else []
 
+    async def unmade(self, count: int, environment: str = "dev") -> list[Target]:
+        """Databases of the project that no server has: for tasks that a hand moves."""
+        place = f"pg-{environment}"
+        made = await self.sql(
+            "INSERT INTO database (instance_id, name, project_id) SELECT i.id, 'unmade ' || gen_random_uuid(), p.id"
+            " FROM instance i, project p, generate_series(1, :count) WHERE i.slug = :instance AND p.slug = :project"
+            " RETURNING id, name",
+            count=count,
+            instance=place,
+            project=PROJECT,
+        )
+        return [Target(id_, name, environment, place, self.site.server.url(name)) for id_, name in made]
+
     async def start(self, settings: RunnerSettings = LEASES) -> Supervisor:
         """Start the background loops with a runner."""
         dispatcher = Dispatcher(
@@ -391,7 +431,7 @@ class World:
             return latest if latest["pipeline"]["result"] == result else {}
 
         try:
-            return await eventually(look, timeout, every=0.03)
+            return await self._seen(_OF_PIPELINE, issue["pipeline"]["id"], look, timeout)
         except AssertionError:
             tasks = [(t["name"], t["status"], t["failure"], t["blockers"]) for t in await self.tasks(issue)]
             raise AssertionError(f"{latest['pipeline']['result']}, not {result}: {tasks}") from None
@@ -403,7 +443,31 @@ class World:
             found = await self.task(task)
             return found if found["status"] in statuses else {}
 
-        return await eventually(look, timeout, every=0.03, message=f"task {task} is {' or '.join(statuses)}")
+        return await self._seen(_OF_TASK, task, look, timeout, message=f"task {task} is {' or '.join(statuses)}")
+
+    async def _seen(
+        self,
+        rows: sa.TextClause,
+        number: int,
+        look: Callable[[], Awaitable[Json]],
+        timeout: float,
+        message: str | None = None,
+    ) -> Json:
+        """Look until there is an answer, and only when rows have changed, or once in a while: a look costs as much as
+        the work that is waited for."""
+        seen: list[str] = []
+        due = 0.0
+
+        async def look_again() -> Json:
+            nonlocal seen, due
+            async with self.database.connect() as conn:
+                now = sorted((await conn.execute(rows, {"id": number})).scalars())
+            if now == seen and time.monotonic() < due:
+                return {}
+            seen, due = now, time.monotonic() + _LOOK_SECONDS
+            return await look()
+
+        return await eventually(look_again, timeout, message=message)
 
     async def decide(
         self, who: Client, issue: Json, *stages: str, decision: str = "approve", comment: str = ""
@@ -448,20 +512,10 @@ class World:
 
 async def clear(database: Database) -> None:
     """Forget everything that tests filed."""
-    async with database.engine.begin() as conn:
-        for table in FILED:
-            await conn.execute(sa.text(f'DELETE FROM "{table}"'))
-        await conn.execute(sa.text("DELETE FROM database"))
-        await conn.execute(sa.text("DELETE FROM instance WHERE slug NOT IN ('pg-dev', 'pg-staging', 'pg-prod')"))
-        await conn.execute(sa.text("UPDATE instance SET max_running_tasks = 4"))
-        await conn.execute(sa.text("UPDATE environment SET max_running_tasks = NULL"))
-        await conn.execute(sa.text("DELETE FROM project WHERE slug = 'other'"))
-        for slug, tier in TIERS.items():
-            own = sa.text(
-                "UPDATE environment SET tier_id = t.id FROM approval_tier t WHERE t.slug = :t AND environment.slug = :e"
-            )
-            await conn.execute(own, {"t": tier, "e": slug})
-        await conn.execute(sa.text("DELETE FROM approval_tier WHERE slug LIKE 'own-%'"))
+    async with database.engine.connect() as conn:
+        driver = (await conn.get_raw_connection()).driver_connection
+        assert driver is not None
+        await driver.execute(_CLEAR)
 
 
 @asynccontextmanager

@@ -86,7 +86,7 @@ async def own_server(folder: Path, *, durable: bool = False) -> AsyncIterator[Ma
     """Start a server of our own on a free port, with its data in a folder, and stop it at the end.
 
     Args:
-        durable: flush at every commit, which is what servers usually do and no test needs.
+        durable: flush what is written, which is what servers usually do and no test needs.
 
     Raises:
         LookupError: MariaDB is not installed.
@@ -97,6 +97,7 @@ async def own_server(folder: Path, *, durable: bool = False) -> AsyncIterator[Ma
         shutil.chown(folder, "nobody")
     # A server that starts removes all temporary tables that lie where it keeps its own, also those of others.
     options = [f"--datadir={folder / 'data'}", f"--tmpdir={folder}", *user]
+    options += [] if durable else ["--debug-no-sync"]
     command = [install, "--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db", *options]
     process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.DEVNULL)
     assert await process.wait() == 0

@@ -117,8 +117,11 @@ class OwnMariaDb(OwnServer[MariaDbServer]):
 
     @property
     def _places(self) -> list[str]:
-        """Its data, and its temporary tables: a server that starts removes all that lie there, also those of others."""
-        return [f"--datadir={self.folder / 'data'}", f"--tmpdir={self.folder}"]
+        """Its data, and its temporary tables: a server that starts removes all that lie there, also those of others.
+
+        What it writes has to outlive its process, and not the machine.
+        """
+        return [f"--datadir={self.folder / 'data'}", f"--tmpdir={self.folder}", "--debug-no-sync"]
 
     @property
     def server(self) -> MariaDbServer:

@@ -13,6 +13,7 @@ export type Installation = {
   url: string;
   servers: Servers;
   databases: Record<string, number>;
+  data: string;
   stop: () => Promise<void>;
 };
 
@@ -71,23 +72,16 @@ export async function install(): Promise<Installation> {
       /^postgres\S+ mysql\S+/,
     );
     running.push([target.process]);
+    const data = join(folder, "data");
     const server = await start(
-      [
-        join(ROOT, ".venv/bin/penstock"),
-        "serve",
-        "--port",
-        "0",
-        "--data-dir",
-        join(folder, "data"),
-        "--no-demo",
-      ],
+      [join(ROOT, ".venv/bin/penstock"), "serve", "--port", "0", "--data-dir", data, "--no-demo"],
       { PENSTOCK_ADMIN_EMAIL: ADMIN, PENSTOCK_ADMIN_PASSWORD: PASSWORD },
       /^http:\/\/\S+/,
     );
     running.push([server.process, "SIGTERM"]);
     const [postgres = "", mariadb = ""] = target.line.split(" ");
     const servers = { postgres, mariadb };
-    return { url: server.line, servers, databases: await seed(server.line, servers), stop };
+    return { url: server.line, servers, databases: await seed(server.line, servers), data, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -58,6 +58,7 @@ const places = (): [path: string, heading: string][] => [
   ["/databases", "Databases"],
   [`/databases/${inject("databases").shop_dev}`, "shop_dev"],
   ["/databases/groups", "Database groups"],
+  ["/databases/drifts", "Drift"],
   ["/instances", "Instances"],
   ["/instances/maria-dev", "Stock dev"],
   ["/pipelines/1", "Pipeline #1"],

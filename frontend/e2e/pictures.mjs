@@ -206,6 +206,23 @@ for (const scheme of ["light", "dark"]) {
       token: "not-a-token",
     });
   }
+  if (database_url && !known.drifted) {
+    const { id, instance } = (await get("/databases?environment=dev")).items[0];
+    known.drifted = id;
+    const statement = "CREATE TABLE public.orders_before_sale AS SELECT * FROM orders";
+    const somebody = spawn(python, [hold, database_url, statement], { stdio: "pipe" });
+    await once(somebody.stdout, "data");
+    somebody.stdin.end(); // which commits
+    await once(somebody, "exit");
+    for (let found = []; !found.length; found = (await get(`/drifts?database=${id}`)).items) {
+      const { pipeline } = await post(`/instances/${instance}/sync`);
+      while ((await get(`/pipelines/${pipeline}`)).status === "open") await page.waitForTimeout(200);
+    }
+  }
+  if (known.drifted) {
+    await shoot("drifts", "/databases/drifts");
+    await shoot("database-drifted", `/databases/${known.drifted}`, true);
+  }
   await shoot("board", `/board?project=${project}`);
   await page.goto(`/board?project=${project}`);
   await page

@@ -1,4 +1,5 @@
 /** Configuration through the browser: servers are tested before they are saved, secrets are shown once or never. */
+import { createHmac } from "node:crypto";
 import type { Browser } from "playwright-core";
 import { inject } from "vitest";
 import { api, launch, type Person, signIn, violations } from "./browser";
@@ -179,5 +180,103 @@ test("a project owner adds a repository, and the secret of its webhook is shown 
     .getByText("No pull requests yet")
     .waitFor();
   expect(bo.problems).toEqual([]);
+  await bo.close();
+});
+
+/** How the server answers a webhook of GitLab's that proves with these headers who it is from. */
+async function hooked(slug: string, body: string, proof: Record<string, string>): Promise<number> {
+  const answer = await fetch(`${inject("url")}/api/v1/webhooks/git/${slug}`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json", "X-Gitlab-Event": "Push Hook", ...proof },
+    body,
+  });
+  return answer.status;
+}
+
+/** What GitLab sends along when it signs, by the Standard Webhooks specification. */
+function signed(token: string, body: string): Record<string, string> {
+  const [id, at] = [crypto.randomUUID(), String(Math.floor(Date.now() / 1_000))];
+  const key = Buffer.from(token.slice("whsec_".length), "base64");
+  const signature = createHmac("sha256", key).update(`${id}.${at}.${body}`).digest("base64");
+  return { "webhook-id": id, "webhook-timestamp": at, "webhook-signature": `v1,${signature}` };
+}
+
+const signingToken = (letter: string) => `whsec_${Buffer.from(letter.repeat(32)).toString("base64")}`;
+
+test("GitLab signs from the start or from some day on, and a new secret is the way back", async () => {
+  const bo = await signIn(browser, OWNER);
+  const { page } = bo;
+  const boss = await api(ADMIN);
+  const machine = await boss.post<{ id: number }>("/service-accounts", { name: "GitLab robot" });
+  const path = "/projects/shop/members";
+  const members = await boss.get<{ principal: string; role: string }[]>(path);
+  const kept = members.map(({ principal, role }) => ({ principal, role }));
+  await boss.send("PUT", path, [...kept, { principal: `service:${machine.id}`, role: "developer" }]);
+  const [first, second] = [signingToken("a"), signingToken("b")];
+
+  await page.goto("/settings/repositories");
+  await page.getByRole("button", { name: "Add repository" }).first().click();
+  const dialog = page.getByRole("dialog", { name: "Add repository" });
+  const choose = async (label: string, option: string) => {
+    await dialog.getByRole("combobox", { name: label }).click();
+    await page.getByRole("option", { name: option, exact: true }).click();
+  };
+  await dialog.getByRole("textbox", { name: "Slug" }).fill("stock");
+  await choose("Project", "Shop");
+  const field = dialog.getByLabel("Signing token", { exact: true });
+  expect(await field.count()).toBe(0); // GitHub has none
+  await choose("System", "GitLab");
+  await dialog.getByText(/add a webhook for merge requests at .*\/api\/v1\/webhooks\/git\/stock/).waitFor();
+  await dialog.getByRole("textbox", { name: "Repository", exact: true }).fill("acme/stock");
+  await choose("Issues are filed by", "GitLab robot");
+  await dialog.getByLabel("Token", { exact: true }).fill("only-in-never-out");
+  await field.fill("of-my-own");
+  const add = dialog.getByRole("button", { name: "Add", exact: true });
+  await add.click();
+  await dialog.getByText("GitLab's begin with whsec_.").waitFor();
+  await field.fill("whsec_short");
+  await add.click();
+  await dialog.getByText("A signing token is whsec_ and base64").first().waitFor(); // the server knows better
+  expect(await violations(page)).toEqual([]);
+  await field.fill(first);
+  await add.click();
+  await dialog.waitFor({ state: "detached" });
+  await page.getByText(/acme\/stock is added\. Its signed webhooks go to .*\/webhooks\/git\/stock/).waitFor();
+  expect(await page.content()).not.toContain(first);
+  expect(await hooked("stock", "{}", signed(first, "{}"))).toBe(202);
+  expect(await hooked("stock", "{}", signed(second, "{}"))).toBe(403);
+
+  const webhook = page.getByRole("button", { name: "Webhook of acme/stock" });
+  const about = page.getByRole("dialog", { name: "Webhook of acme/stock" });
+  await webhook.click();
+  await about.getByRole("button", { name: "Replace with this token" }).click();
+  await about.getByText("GitLab's begin with whsec_.").waitFor();
+  expect(await violations(page)).toEqual([]);
+  await about.getByLabel("Signing token", { exact: true }).fill(second);
+  await about.getByRole("button", { name: "Replace with this token" }).click();
+  await about.waitFor({ state: "detached" });
+  await page.getByText("Only webhooks of acme/stock that are signed with this token count now.").waitFor();
+  expect(await hooked("stock", "{}", signed(first, "{}"))).toBe(403);
+  expect(await hooked("stock", "{}", signed(second, "{}"))).toBe(202);
+
+  await webhook.click();
+  expect(await about.getByLabel("Signing token", { exact: true }).inputValue()).toBe("");
+  await about.getByRole("button", { name: "Make a new secret" }).click();
+  const shown = page.getByRole("dialog", { name: "Copy the webhook's secret now" });
+  await shown.getByText(/as its secret token\./).waitFor();
+  const secret = await shown.locator("code").innerText();
+  expect(await violations(page)).toEqual([]);
+  await shown.getByRole("button", { name: "I have stored it" }).click();
+  await shown.waitFor({ state: "detached" });
+  expect(await hooked("stock", "{}", signed(second, "{}"))).toBe(403);
+  expect(await hooked("stock", "{}", { "X-Gitlab-Token": secret })).toBe(202);
+
+  await page.getByRole("button", { name: "Webhook of acme/shop" }).click();
+  const github = page.getByRole("dialog", { name: "Webhook of acme/shop" });
+  await github.getByRole("button", { name: "Make a new secret" }).waitFor();
+  expect(await github.getByLabel("Signing token", { exact: true }).count()).toBe(0);
+  await page.keyboard.press("Escape");
+  // The browser tells of every refusal: the server's word on the short token.
+  expect(bo.problems.filter((each) => !each.includes("422"))).toEqual([]);
   await bo.close();
 });

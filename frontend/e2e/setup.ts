@@ -7,6 +7,7 @@ declare module "vitest" {
     url: string;
     servers: Servers;
     databases: Record<string, number>;
+    data: string;
   }
 }
 
@@ -16,5 +17,6 @@ export default async function setup(project: TestProject) {
   project.provide("url", installation.url);
   project.provide("servers", installation.servers);
   project.provide("databases", installation.databases);
+  project.provide("data", installation.data);
   return installation.stop;
 }

@@ -20,6 +20,7 @@ import { Route as AppSchedulesRouteImport } from './routes/_app.schedules'
 import { Route as AppSettingsRouteImport } from './routes/_app.settings'
 import { Route as AppDatabasesIndexRouteImport } from './routes/_app.databases.index'
 import { Route as AppDatabasesDatabaseIdRouteImport } from './routes/_app.databases.$databaseId'
+import { Route as AppDatabasesDriftsRouteImport } from './routes/_app.databases.drifts'
 import { Route as AppDatabasesGroupsRouteImport } from './routes/_app.databases.groups'
 import { Route as AppInstancesIndexRouteImport } from './routes/_app.instances.index'
 import { Route as AppInstancesSlugRouteImport } from './routes/_app.instances.$slug'
@@ -91,6 +92,11 @@ const AppDatabasesIndexRoute = AppDatabasesIndexRouteImport.update({
 const AppDatabasesDatabaseIdRoute = AppDatabasesDatabaseIdRouteImport.update({
   id: '/databases/$databaseId',
   path: '/databases/$databaseId',
+  getParentRoute: () => AppRoute,
+} as any)
+const AppDatabasesDriftsRoute = AppDatabasesDriftsRouteImport.update({
+  id: '/databases/drifts',
+  path: '/databases/drifts',
   getParentRoute: () => AppRoute,
 } as any)
 const AppDatabasesGroupsRoute = AppDatabasesGroupsRouteImport.update({
@@ -195,6 +201,7 @@ export interface FileRoutesByFullPath {
   '/schedules': typeof AppSchedulesRoute
   '/settings': typeof AppSettingsRouteWithChildren
   '/databases/$databaseId': typeof AppDatabasesDatabaseIdRoute
+  '/databases/drifts': typeof AppDatabasesDriftsRoute
   '/databases/groups': typeof AppDatabasesGroupsRoute
   '/instances/$slug': typeof AppInstancesSlugRoute
   '/issues/$issueId': typeof AppIssuesIssueIdRoute
@@ -224,6 +231,7 @@ export interface FileRoutesByTo {
   '/schedules': typeof AppSchedulesRoute
   '/': typeof AppIndexRoute
   '/databases/$databaseId': typeof AppDatabasesDatabaseIdRoute
+  '/databases/drifts': typeof AppDatabasesDriftsRoute
   '/databases/groups': typeof AppDatabasesGroupsRoute
   '/instances/$slug': typeof AppInstancesSlugRoute
   '/issues/$issueId': typeof AppIssuesIssueIdRoute
@@ -256,6 +264,7 @@ export interface FileRoutesById {
   '/_app/settings': typeof AppSettingsRouteWithChildren
   '/_app/': typeof AppIndexRoute
   '/_app/databases/$databaseId': typeof AppDatabasesDatabaseIdRoute
+  '/_app/databases/drifts': typeof AppDatabasesDriftsRoute
   '/_app/databases/groups': typeof AppDatabasesGroupsRoute
   '/_app/instances/$slug': typeof AppInstancesSlugRoute
   '/_app/issues/$issueId': typeof AppIssuesIssueIdRoute
@@ -288,6 +297,7 @@ export interface FileRouteTypes {
     | '/schedules'
     | '/settings'
     | '/databases/$databaseId'
+    | '/databases/drifts'
     | '/databases/groups'
     | '/instances/$slug'
     | '/issues/$issueId'
@@ -317,6 +327,7 @@ export interface FileRouteTypes {
     | '/schedules'
     | '/'
     | '/databases/$databaseId'
+    | '/databases/drifts'
     | '/databases/groups'
     | '/instances/$slug'
     | '/issues/$issueId'
@@ -348,6 +359,7 @@ export interface FileRouteTypes {
     | '/_app/settings'
     | '/_app/'
     | '/_app/databases/$databaseId'
+    | '/_app/databases/drifts'
     | '/_app/databases/groups'
     | '/_app/instances/$slug'
     | '/_app/issues/$issueId'
@@ -452,6 +464,13 @@ declare module '@tanstack/react-router' {
       path: '/databases/$databaseId'
       fullPath: '/databases/$databaseId'
       preLoaderRoute: typeof AppDatabasesDatabaseIdRouteImport
+      parentRoute: typeof AppRoute
+    }
+    '/_app/databases/drifts': {
+      id: '/_app/databases/drifts'
+      path: '/databases/drifts'
+      fullPath: '/databases/drifts'
+      preLoaderRoute: typeof AppDatabasesDriftsRouteImport
       parentRoute: typeof AppRoute
     }
     '/_app/databases/groups': {
@@ -623,6 +642,7 @@ interface AppRouteChildren {
   AppSettingsRoute: typeof AppSettingsRouteWithChildren
   AppIndexRoute: typeof AppIndexRoute
   AppDatabasesDatabaseIdRoute: typeof AppDatabasesDatabaseIdRoute
+  AppDatabasesDriftsRoute: typeof AppDatabasesDriftsRoute
   AppDatabasesGroupsRoute: typeof AppDatabasesGroupsRoute
   AppInstancesSlugRoute: typeof AppInstancesSlugRoute
   AppIssuesIssueIdRoute: typeof AppIssuesIssueIdRoute
@@ -641,6 +661,7 @@ const AppRouteChildren: AppRouteChildren = {
   AppSettingsRoute: AppSettingsRouteWithChildren,
   AppIndexRoute: AppIndexRoute,
   AppDatabasesDatabaseIdRoute: AppDatabasesDatabaseIdRoute,
+  AppDatabasesDriftsRoute: AppDatabasesDriftsRoute,
   AppDatabasesGroupsRoute: AppDatabasesGroupsRoute,
   AppInstancesSlugRoute: AppInstancesSlugRoute,
   AppIssuesIssueIdRoute: AppIssuesIssueIdRoute,

@@ -124,7 +124,7 @@ async def _apply(penstock: Installation, ids: list[int], **what: Any) -> float:
     filed = await penstock.call(
         "POST", "/issues", project=penstock.project, title="bench", targets={"databases": ids}, **what
     )
-    ended = await penstock.ended(filed["pipeline"]["id"], timeout=600)
+    ended = await penstock.ended(filed["pipeline"]["id"], timeout=600 + len(ids))
     assert ended["result"] == "succeeded", ended["result"]
     return time.perf_counter() - started
 

@@ -181,6 +181,7 @@ async def main(given: argparse.Namespace) -> None:
         TimeElapsedColumn(),
         console=Console(stderr=True),
         transient=True,
+        refresh_per_second=1,  # drawing it takes processor time of the process that is measured
     )
     engines = ("postgres", "mariadb") if given.engine == "both" else (given.engine,)
     with bar:

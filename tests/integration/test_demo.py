@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -128,36 +128,63 @@ def data_dir() -> Iterator[Path]:
     shutil.rmtree(parent)
 
 
-@pytest.fixture(scope="module")
-def first_logins() -> dict[str, str]:
-    """Filled by `seeded`: what the first start greeted with."""
-    return {}
+class Seeded:
+    """A data directory whose demo is complete, and a later start on it for all tests that only read.
+
+    Args:
+        directory: which the first start makes.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.first_logins: dict[str, str] = {}
+        self._process: Process | None = None
+        self._stack = AsyncExitStack()
+
+    async def seed(self) -> None:
+        """Start for the first time, and keep what that greets with."""
+        async with serving(self.directory) as process:
+            await process.greeted()
+            self.first_logins = process.logins
+
+    async def opened(self) -> Process:
+        """A process that uses it: the one that does, or a new one."""
+        if self._process is None:
+            self._process = await self._stack.enter_async_context(serving(self.directory))
+            await self._process.greeted()
+        return self._process
+
+    async def close(self) -> None:
+        """Have no process use it."""
+        self._process = None
+        await self._stack.aclose()
 
 
 @pytest.fixture(scope="module")
-def seeded(session_runner: asyncio.Runner, first_logins: dict[str, str]) -> Iterator[Path]:
-    """A data directory whose demo is complete, and that no process uses."""
+def installed(session_runner: asyncio.Runner) -> Iterator[Seeded]:
+    """What all tests share that make nothing anew."""
     parent = Path(tempfile.mkdtemp(prefix="penstock-test-"))
     parent.chmod(0o755)
-
-    async def first_start() -> None:
-        async with serving(parent / "data") as process:
-            await process.greeted()
-            first_logins.update(process.logins)
-
+    made = Seeded(parent / "data")
     try:
-        session_runner.run(first_start())
-        yield parent / "data"
+        session_runner.run(made.seed())
+        yield made
     finally:
+        session_runner.run(made.close())
         shutil.rmtree(parent)
 
 
 @pytest.fixture
-async def demo(seeded: Path) -> AsyncIterator[Process]:
-    """A later start on the seeded directory."""
-    async with serving(seeded) as process:
-        await process.greeted()
-        yield process
+def seeded(session_runner: asyncio.Runner, installed: Seeded) -> Path:
+    """A data directory whose demo is complete, and that no process uses."""
+    session_runner.run(installed.close())
+    return installed.directory
+
+
+@pytest.fixture
+def demo(session_runner: asyncio.Runner, installed: Seeded) -> Process:
+    """A later start on the seeded directory, to read from."""
+    return session_runner.run(installed.opened())
 
 
 async def test_one_issue_is_done_one_waits_for_approval_and_one_has_failed(demo: Process) -> None:
@@ -205,8 +232,8 @@ async def test_each_instance_was_synced_and_sees_its_own_database_only(demo: Pro
     assert all(i["last_synced_at"] and not i["last_sync_error"] for i in instances)
 
 
-async def test_target_logins_own_one_database_and_are_no_superusers(demo: Process, seeded: Path) -> None:
-    passwords = json.loads((seeded / "demo-logins.json").read_text())["databases"]
+async def test_target_logins_own_one_database_and_are_no_superusers(demo: Process, installed: Seeded) -> None:
+    passwords = json.loads((installed.directory / "demo-logins.json").read_text())["databases"]
     async with signed_in(demo, *ADMIN) as client:
         port = (await items(client, "/instances"))[0]["port"]
 
@@ -226,14 +253,23 @@ async def test_target_logins_own_one_database_and_are_no_superusers(demo: Proces
                 await asyncpg.connect(**login, database=other, timeout=5)
 
 
-async def test_a_second_start_keeps_everything(seeded: Path, first_logins: dict[str, str]) -> None:
+async def test_a_second_process_on_the_same_directory_says_so(demo: Process, installed: Seeded) -> None:
+    child = await spawn(installed.directory, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE)
+    async with asyncio.timeout(30):
+        _, complaint = await child.communicate()
+
+    assert child.returncode not in (0, None)
+    assert "is used by another process" in " ".join(complaint.decode().split())
+
+
+async def test_a_second_start_keeps_everything(seeded: Path, installed: Seeded) -> None:
     async with serving(seeded) as process:
         await process.greeted()
         before, logins = await issues_of(process), process.logins
     async with serving(seeded) as process:
         await process.greeted()
         assert await issues_of(process) == before
-        assert process.logins == logins == first_logins
+        assert process.logins == logins == installed.first_logins
 
     assert len(logins) == 2
     assert stat.S_IMODE((seeded / "demo-logins.json").stat().st_mode) == 0o600
@@ -252,26 +288,19 @@ async def test_instances_follow_the_targets_to_another_port(seeded: Path) -> Non
         assert all(t["authenticated"] for t in tests)
 
 
-async def test_a_second_process_on_the_same_directory_says_so(demo: Process, seeded: Path) -> None:
-    child = await spawn(seeded, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE)
-    async with asyncio.timeout(30):
-        _, complaint = await child.communicate()
-
-    assert child.returncode not in (0, None)
-    assert "is used by another process" in " ".join(complaint.decode().split())
-
-
-async def test_an_open_stream_does_not_hold_up_the_stop(demo: Process, seeded: Path) -> None:
-    port = int((seeded / "demo-targets" / "port").read_text())
-    async with (
-        signed_in(demo, *ADMIN) as client,
-        client.stream("GET", "/events/stream", params={"after": 0}) as stream,
-    ):
-        assert await anext(stream.aiter_lines())
-        seconds = await demo.stopped_by(signal.SIGTERM)
+async def test_an_open_stream_does_not_hold_up_the_stop(seeded: Path) -> None:
+    async with serving(seeded) as process:
+        await process.greeted()
+        port = int((seeded / "demo-targets" / "port").read_text())
+        async with (
+            signed_in(process, *ADMIN) as client,
+            client.stream("GET", "/events/stream", params={"after": 0}) as stream,
+        ):
+            assert await anext(stream.aiter_lines())
+            seconds = await process.stopped_by(signal.SIGTERM)
 
     assert seconds < STOP_SECONDS
-    assert demo.child.returncode == 0
+    assert process.child.returncode == 0
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0
 

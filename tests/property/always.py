@@ -66,6 +66,9 @@ ALWAYS: Final[Mapping[str, str]] = {
     "a slot has one active task": """
         SELECT slot_key FROM task WHERE claimable OR status IN ('scheduled', 'running', 'canceling')
         GROUP BY slot_key HAVING count(*) > 1""",
+    "the instance of a task has the row whose lock guards its limit": """
+        SELECT t.id FROM task t JOIN instance i ON i.id = t.instance_id
+        WHERE NOT EXISTS (SELECT FROM slot WHERE key = 'i:' || i.id)""",
     "an instance has no more than its limit": """
         SELECT i.id FROM instance i JOIN task t ON t.instance_id = i.id
         WHERE t.claimable OR t.status IN ('scheduled', 'running', 'canceling')

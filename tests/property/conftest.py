@@ -14,3 +14,4 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         parser.addoption("--from", type=int, default=0, dest="first", help="Goes on with an earlier run at this batch.")
     parser.addoption("--examples", type=int, default=200, help="How many lives of a metadata database.")
     parser.addoption("--steps", type=int, default=50, help="What people and runners do in each, at most.")
+    parser.addoption("--schemas", type=int, default=30, help="How many pairs of schemas are made alike, per engine.")

@@ -123,6 +123,12 @@ export const catalog = {
   /** The document says `schemas: list[Any]`; their shape is that of the server's schema model. */
   schema: (database: number): Promise<T.SchemaOut> =>
     call("GET", "/databases/{database}/schema", { path: { database } }) as Promise<T.SchemaOut>,
+  drifts: (query: Query, signal?: Signal) => call("GET", "/drifts", { query, ...(signal ? { signal } : {}) }),
+  drift: (drift: number) => call("GET", "/drifts/{drift}", { path: { drift } }),
+  acceptDrift: (drift: number, body: T.AcceptDrift) =>
+    call("POST", "/drifts/{drift}/accept", { path: { drift }, body }),
+  ignoreDrift: (drift: number, body: T.IgnoreDrift) =>
+    call("POST", "/drifts/{drift}/ignore", { path: { drift }, body }),
   schedules: () =>
     everything((page_token) => call("GET", "/schedules", { query: { page_size: PAGE, page_token } })),
   schedule: (schedule_id: number) => call("GET", "/schedules/{schedule_id}", { path: { schedule_id } }),
@@ -210,6 +216,7 @@ export const repositories = {
   create: (body: T.NewRepository) => call("POST", "/repositories", { body, idempotencyKey: newKey() }),
   patch: (slug: string, version: number, body: T.PatchRepository) =>
     call("PATCH", "/repositories/{slug}", { path: { slug }, body, version }),
+  rotate: (slug: string) => call("POST", "/repositories/{slug}/rotate", { path: { slug } }),
   pullRequests: (slug: string, query: Query) =>
     call("GET", "/repositories/{slug}/pull-requests", { path: { slug }, query }),
   look: (slug: string, number: number) =>

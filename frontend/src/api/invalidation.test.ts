@@ -13,6 +13,7 @@ test.each([
   ["COMMENTED", { issue: 7, pipeline: 9 }, ["activity"]],
   ["ISSUE_CREATED", { issue: 7, pipeline: 9 }, ["issues", "projects"]],
   ["LOG_APPENDED", { run: 1, task: 2, last_seq: 3 }, []],
+  ["DRIFT_OPENED", { data: { drift: 1 } }, ["drifts", "drift"]],
   ["SOMETHING_NEW", null, []],
 ])("%s makes %j old", (type, payload, families) => {
   expect(staleKeys(event(type, payload)).map((k) => k[0])).toEqual(families);

@@ -46,8 +46,14 @@ export function staleKeys(event: LiveEvent): Key[] {
         ["instance"],
         ["syncs"],
         ["schedules"],
+        ["drifts"],
+        ["drift"],
         ...ofPipeline,
       ];
+    case "DRIFT_OPENED":
+    case "DRIFT_IGNORED":
+    case "DRIFT_ENDED":
+      return [["drifts"], ["drift"]];
     case "FROZEN":
     case "THAWED":
       return [["freezes"], ["issue"], ["pipeline"], ...LISTS];

@@ -141,6 +141,24 @@ export const projectDatabasesQuery = (project: string) =>
   });
 export const databaseQuery = (id: number) =>
   queryOptions({ queryKey: ["database", id], queryFn: () => catalog.database(id) });
+export const driftsQuery = (filter: Query) =>
+  infiniteQueryOptions({
+    queryKey: ["drifts", filter],
+    queryFn: ({ pageParam, signal }) =>
+      catalog.drifts({ ...filter, page_size: 50, page_token: pageParam }, signal),
+    initialPageParam: first,
+    getNextPageParam: next,
+    placeholderData: keepPreviousData,
+  });
+/** The newest drift of a database: the only one that may stand. */
+export const newestDriftQuery = (database: number) =>
+  queryOptions({
+    queryKey: ["drifts", "newest", database],
+    queryFn: async () =>
+      (await catalog.drifts({ database: String(database), page_size: 1 })).items[0] ?? null,
+  });
+export const driftQuery = (id: number) =>
+  queryOptions({ queryKey: ["drift", id], queryFn: () => catalog.drift(id) });
 export const schemaQuery = (id: number) =>
   queryOptions({
     queryKey: ["schema", id],

@@ -910,6 +910,146 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/drifts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListDrifts
+         * @description Drifts of the databases that the caller may see, newest first.
+         */
+        get: operations["listDrifts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/drifts/{drift}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetDrift
+         * @description One drift, with everything that differs.
+         */
+        get: operations["getDrift"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/drifts/{drift}/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * AcceptDrift
+         * @description Expect the database to be as it was found, from now on.
+         */
+        post: operations["acceptDrift"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/drifts/{drift}/ignore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * IgnoreDrift
+         * @description Leave it as it is until the database changes again, or until a time.
+         */
+        post: operations["ignoreDrift"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/databases/{database}/snapshots": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListSnapshots
+         * @description What a database was, newest first; the newest hundred are kept.
+         */
+        get: operations["listSnapshots"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/snapshots/{snapshot}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetSnapshot
+         * @description One of the snapshots of a database, with the schema.
+         */
+        get: operations["getSnapshot"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schema-diffs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * CompareSchemas
+         * @description Compare two schemas; nothing is stored.
+         */
+        post: operations["compareSchemas"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/schedules": {
         parameters: {
             query?: never;
@@ -2238,6 +2378,12 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** AcceptDrift */
+        AcceptDrift: {
+            /** @default  */
+            comment: string;
+            found?: string | null;
+        };
         /** ActivityOut */
         ActivityOut: {
             id: string;
@@ -2376,6 +2522,31 @@ export interface components {
             digest: string;
             /** Format: date-time */
             applied_at: string;
+        };
+        /** Change */
+        Change: {
+            /** @enum {string} */
+            kind: "added" | "removed" | "changed";
+            /** @enum {string} */
+            type: "database" | "schema" | "table" | "view" | "materialized_view" | "foreign_table" | "sequence" | "enum" | "column" | "column_order" | "index" | "constraint";
+            path: string[];
+            before?: {
+                [key: string]: unknown;
+            } | null;
+            after?: {
+                [key: string]: unknown;
+            } | null;
+            /** @default [] */
+            hazards: ("drops_data" | "may_change_values" | "may_fail_on_rows" | "rewrites_table" | "blocks_writes" | "loses_grants" | "needs_commit")[];
+            maybe_renamed_from?: string | null;
+            /** @enum {null|string} */
+            unrendered?: "column_order" | "database_property" | "enum_values" | "expression_index" | "default_spelling" | "foreign_table" | "invalid_index" | "key_index" | "kind_of_table" | "of_parent" | "partitions" | "sequence" | "trigger" | "unknown_parent" | null;
+        };
+        /** ChangeCounts */
+        ChangeCounts: {
+            added: number;
+            removed: number;
+            changed: number;
         };
         /** ChangeOut */
         ChangeOut: {
@@ -2538,6 +2709,75 @@ export interface components {
             interval: number;
             expires_in: number;
         };
+        /** DiffSide */
+        DiffSide: {
+            database?: number | string | null;
+            snapshot?: string | null;
+        };
+        /** DiffSideOut */
+        DiffSideOut: {
+            database: string | null;
+            snapshot: string;
+            /** @enum {string} */
+            engine: "postgres" | "mysql" | "mariadb";
+        };
+        /** DriftDetail */
+        DriftDetail: {
+            id: number;
+            /** @enum {string} */
+            status: "open" | "ignored" | "accepted" | "ended";
+            database: number;
+            database_name: string;
+            instance: string;
+            /** @enum {string} */
+            engine: "postgres" | "mysql" | "mariadb";
+            environment: string;
+            project: string | null;
+            expected: string;
+            found: string;
+            changes: components["schemas"]["ChangeCounts"] | null;
+            /** Format: date-time */
+            first_seen_at: string;
+            /** Format: date-time */
+            last_seen_at: string;
+            decided_by: components["schemas"]["Person"] | null;
+            decided_at: string | null;
+            comment: string;
+            ignored_until: string | null;
+            ended_at: string | null;
+            /** @enum {null|string} */
+            ended_because: "gone" | "vanished" | "left" | null;
+            version: number;
+            diff: components["schemas"]["Change"][];
+        };
+        /** DriftOut */
+        DriftOut: {
+            id: number;
+            /** @enum {string} */
+            status: "open" | "ignored" | "accepted" | "ended";
+            database: number;
+            database_name: string;
+            instance: string;
+            /** @enum {string} */
+            engine: "postgres" | "mysql" | "mariadb";
+            environment: string;
+            project: string | null;
+            expected: string;
+            found: string;
+            changes: components["schemas"]["ChangeCounts"] | null;
+            /** Format: date-time */
+            first_seen_at: string;
+            /** Format: date-time */
+            last_seen_at: string;
+            decided_by: components["schemas"]["Person"] | null;
+            decided_at: string | null;
+            comment: string;
+            ignored_until: string | null;
+            ended_at: string | null;
+            /** @enum {null|string} */
+            ended_because: "gone" | "vanished" | "left" | null;
+            version: number;
+        };
         /** EnvironmentOut */
         EnvironmentOut: {
             slug: string;
@@ -2652,6 +2892,13 @@ export interface components {
         /** HookTaken */
         HookTaken: {
             pull_request: number | null;
+        };
+        /** IgnoreDrift */
+        IgnoreDrift: {
+            /** @default  */
+            comment: string;
+            found?: string | null;
+            until?: string | null;
         };
         /** InstanceOptions */
         InstanceOptions: {
@@ -3028,6 +3275,11 @@ export interface components {
             /** @default true */
             enabled: boolean;
         };
+        /** NewSchemaDiff */
+        NewSchemaDiff: {
+            left: components["schemas"]["DiffSide"];
+            right: components["schemas"]["DiffSide"];
+        };
         /** NewServiceAccount */
         NewServiceAccount: {
             name: string;
@@ -3235,6 +3487,16 @@ export interface components {
         /** Page[StatusOut] */
         "Page_penstock.web.schemas.checks.StatusOut_": {
             items: components["schemas"]["StatusOut"][];
+            next_page_token: string | null;
+        };
+        /** Page[DriftOut] */
+        "Page_penstock.web.schemas.drifts.DriftOut_": {
+            items: components["schemas"]["DriftOut"][];
+            next_page_token: string | null;
+        };
+        /** Page[SnapshotOut] */
+        "Page_penstock.web.schemas.drifts.SnapshotOut_": {
+            items: components["schemas"]["SnapshotOut"][];
             next_page_token: string | null;
         };
         /** Page[ActivityOut] */
@@ -3672,6 +3934,16 @@ export interface components {
             last_outcome: "fired" | "skipped" | null;
             last_pipeline: number | null;
         };
+        /** SchemaDiffOut */
+        SchemaDiffOut: {
+            left: components["schemas"]["DiffSideOut"];
+            right: components["schemas"]["DiffSideOut"];
+            equal: boolean;
+            changes: components["schemas"]["Change"][];
+            left_out: number;
+            unrendered: number;
+            ddl: string;
+        };
         /** SchemaOut */
         SchemaOut: {
             database: number;
@@ -3753,6 +4025,29 @@ export interface components {
             username: string | null;
             sender: string;
             recipients: string[];
+        };
+        /** SnapshotDetail */
+        SnapshotDetail: {
+            id: number;
+            database: number;
+            fingerprint: string;
+            /** Format: date-time */
+            first_seen_at: string;
+            last_seen_at: string | null;
+            current: boolean;
+            expected: boolean;
+            schemas: unknown[];
+        };
+        /** SnapshotOut */
+        SnapshotOut: {
+            id: number;
+            database: number;
+            fingerprint: string;
+            /** Format: date-time */
+            first_seen_at: string;
+            last_seen_at: string | null;
+            current: boolean;
+            expected: boolean;
         };
         /** StageBefore */
         StageBefore: {
@@ -6399,6 +6694,244 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_penstock.web.schemas.catalog.DatabaseOut_"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listDrifts: {
+        parameters: {
+            query?: {
+                project?: string | null;
+                status?: "open" | "ignored" | "accepted" | "ended" | null;
+                database?: string | null;
+                /** @description Items at most. */
+                page_size?: number;
+                /** @description next_page_token of the page before. */
+                page_token?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_penstock.web.schemas.drifts.DriftOut_"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getDrift: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                drift: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DriftDetail"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    acceptDrift: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                drift: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AcceptDrift"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DriftOut"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ignoreDrift: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                drift: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IgnoreDrift"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DriftOut"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listSnapshots: {
+        parameters: {
+            query?: {
+                /** @description Items at most. */
+                page_size?: number;
+                /** @description next_page_token of the page before. */
+                page_token?: string | null;
+            };
+            header?: never;
+            path: {
+                database: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_penstock.web.schemas.drifts.SnapshotOut_"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getSnapshot: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                snapshot: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SnapshotDetail"];
+                };
+            };
+            /** @description A problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    compareSchemas: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSchemaDiff"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SchemaDiffOut"];
                 };
             };
             /** @description A problem. */

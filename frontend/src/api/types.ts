@@ -43,6 +43,11 @@ export type InstanceOut = Schemas["InstanceOut"];
 export type InstanceTest = Schemas["InstanceTest"];
 export type SyncStarted = Schemas["SyncStarted"];
 export type DatabaseOut = Schemas["DatabaseOut"];
+export type DriftOut = Schemas["DriftOut"];
+export type DriftDetail = Schemas["DriftDetail"];
+export type SchemaChange = Schemas["Change"];
+export type AcceptDrift = Schemas["AcceptDrift"];
+export type IgnoreDrift = Schemas["IgnoreDrift"];
 export type PatchDatabase = Schemas["PatchDatabase"];
 export type SchemaColumn = {
   name: string;
@@ -57,7 +62,7 @@ export type SchemaColumn = {
 };
 export type SchemaRelation = {
   name: string;
-  kind: "table" | "partitioned_table" | "view" | "materialized_view" | "foreign_table";
+  kind: "table" | "partitioned_table" | "view" | "materialized_view" | "foreign_table" | "sequence";
   columns?: SchemaColumn[];
   primary_key?: string[];
   indexes?: { name: string; definition: string; unique?: boolean; primary?: boolean; valid?: boolean }[];

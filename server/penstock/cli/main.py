@@ -10,6 +10,7 @@ from penstock.cli.checks import checks
 from penstock.cli.completion import completion
 from penstock.cli.database import database
 from penstock.cli.doctor import doctor
+from penstock.cli.drift import drift
 from penstock.cli.instance import instance
 from penstock.cli.issue import issue
 from penstock.cli.login import login, logout
@@ -48,6 +49,7 @@ main.add_command(board)
 main.add_command(checks)
 main.add_command(task)
 main.add_command(schema)
+main.add_command(drift)
 main.add_command(token)
 main.add_command(completion)
 

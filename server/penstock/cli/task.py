@@ -76,10 +76,12 @@ def skip(session: Session, number: int, reason: str) -> None:
     "--outcome", type=click.Choice(["applied", "not_applied"]), required=True, help="What the database shows."
 )
 @click.option("--reason", required=True, help="How you know.")
+@click.option("--unreachable", is_flag=True, help="The database is gone for good, for ten minutes at least.")
 @asks_server
-def settle(session: Session, number: int, outcome: str, reason: str) -> None:
+def settle(session: Session, number: int, outcome: str, reason: str, unreachable: bool) -> None:
     """Say whether a change of unknown outcome is in the database."""
-    answer = session.remote.post(f"/tasks/{number}/settle", {"outcome": outcome, "reason": reason})
+    body = {"outcome": outcome, "reason": reason} | ({"unreachable": True} if unreachable else {})
+    answer = session.remote.post(f"/tasks/{number}/settle", body)
     session.say(answer, f"[green]✓[/green] Task {number} is settled as {outcome}.")
 
 

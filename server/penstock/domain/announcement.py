@@ -32,6 +32,9 @@ _SAYS: Final[Mapping[str, str]] = {
     "CHECK_REPORTED": "{context} says {state} of release {release} in {environment}",
     "CHECK_OVERRIDDEN": "checks of {stage} were overridden: {reason}",
     "SYNC_COMPLETE": "the schema was read",
+    "DRIFT_OPENED": "{database} is not as Penstock left it",
+    "DRIFT_IGNORED": "the drift of {database} is ignored",
+    "DRIFT_ENDED": "the drift of {database} ended: {how}",
 }
 _LONGEST: Final = 500
 

@@ -130,6 +130,12 @@ class StaleDigest(Conflict):
     code = "stale_digest"
 
 
+class StaleDrift(Conflict):
+    """The database has changed again since you looked at it: look at what it is now."""
+
+    code = "stale_drift"
+
+
 class InvalidTransition(Conflict):
     """The current status does not allow this."""
 

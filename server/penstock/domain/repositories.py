@@ -169,6 +169,16 @@ class Preview:
         return lines + _more(list(busy))
 
 
+def scratch_name(deployment: str, pull_request: int, head: str) -> str:
+    """The database that a preview has to itself, also where several installations preview on one server.
+
+    Args:
+        deployment: which installation this is.
+        pull_request: our number of it, which another installation may have for another one.
+    """
+    return f"penstock_preview_{deployment[:8]}_{pull_request}_{head[:12]}"
+
+
 def new_issue_comment(preview: str | None, issue: str, environment: str) -> str:
     """What the comment says once the pull request is merged: what it said, and where the issue is."""
     filed = f"Merged: {issue} brings it to {_code(environment)}."

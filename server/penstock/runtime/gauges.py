@@ -30,6 +30,7 @@ class Gauges:
         metrics.queue_age.set(seen["oldest"])
         metrics.leases_expired.set(seen["expired"])
         metrics.unknown_outcomes.set(seen["unknown"])
+        metrics.drifts.set(seen["drifts"])
         metrics.runners.set(seen["runners"])
         metrics.outbox_events.set(seen["unstamped"])
         metrics.outbox_lag.set(seen["lag"])

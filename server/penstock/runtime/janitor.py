@@ -1,6 +1,6 @@
 """Throws away what nobody can use any more: expired sessions and logins by browser, failed logins of yesterday, answers
-kept for old idempotency keys, messages that plugins got long ago, syncs of long ago, and what a process that died has
-left of a pipeline that it was storing."""
+kept for old idempotency keys, messages that plugins got long ago, syncs and drifts of long ago, schemas that nothing
+refers to, and what a process that died has left of a pipeline that it was storing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock.services import submission
 from penstock.services.idempotency import KEEP
-from penstock.store import credentials, device_logins, idempotency, plugins, repositories, retention, unfinished
+from penstock.store import (
+    credentials,
+    device_logins,
+    idempotency,
+    plugins,
+    repositories,
+    retention,
+    snapshots,
+    unfinished,
+)
 from penstock.store.database import Database
 
 EVERY_SECONDS: Final = 600.0
@@ -22,6 +31,7 @@ DELIVERIES_KEPT: Final = dt.timedelta(days=30)
 HOOKS_KEPT: Final = dt.timedelta(days=90)  # a replay is known for that long
 SLOTS_KEPT: Final = dt.timedelta(days=30)
 SLOTS_KEPT_ALWAYS: Final = 20  # of each schedule, however old
+DRIFTS_KEPT: Final = dt.timedelta(days=365)  # since they ended
 UNFINISHED_KEPT: Final = dt.timedelta(hours=1)  # since the last part of a pipeline was stored
 BATCH: Final = 900  # rows that go in one transaction
 
@@ -45,6 +55,8 @@ class Janitor:
             await self._all(lambda conn: retention.forget_slots(conn, SLOTS_KEPT, SLOTS_KEPT_ALWAYS, BATCH))
             while await self._database.run(lambda conn: retention.forget_pipelines(conn, SLOTS_KEPT)):
                 pass
+            await self._all(lambda conn: snapshots.forget_drifts(conn, DRIFTS_KEPT, BATCH))
+            await self._all(lambda conn: snapshots.forget_contents(conn, BATCH))
             await self._unfinished()
             self._next = time.monotonic() + EVERY_SECONDS
         return False

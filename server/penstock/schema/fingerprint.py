@@ -4,10 +4,13 @@ version of Python."""
 from __future__ import annotations
 
 from hashlib import sha256
+from typing import Final
 
 import msgspec
 
 from penstock.schema.model import ONE_NAMESPACE, DatabaseSchema
+
+FORM: Final = 2  # to be raised when we begin to read more of a database, or to write it down in another way
 
 
 def canonical(schema: DatabaseSchema) -> bytes:

@@ -103,6 +103,8 @@ class Approvals:
                     {"digest": stage.digest, "comment": comment},
                 )
             await progress.advance()
+            # Somebody may be taking away the right to decide, in a transaction that does not see these decisions.
+            await pipelines.go_on(conn, chosen[0].id)
             await progress.finish()
 
         await self._database.run(work)

@@ -17,6 +17,7 @@ from penstock.services.checks import Checks
 from penstock.services.database_groups import DatabaseGroups
 from penstock.services.databases import Databases
 from penstock.services.device_logins import DeviceLogins
+from penstock.services.drifts import Drifts
 from penstock.services.environments import Environments
 from penstock.services.event_feed import AuditFeed, EventFeed
 from penstock.services.event_hub import EventHub
@@ -40,6 +41,7 @@ from penstock.services.reviews import Reviews
 from penstock.services.revisions import Revisions
 from penstock.services.rollout import Rollout
 from penstock.services.schedules import FileSync, Schedules
+from penstock.services.schema_diffs import SchemaDiffs
 from penstock.services.secrets import Keyring
 from penstock.services.sessions import SessionPolicy, Sessions
 from penstock.services.settling import Settling
@@ -68,6 +70,8 @@ class Services:
     tiers: Tiers
     instances: Instances
     databases: Databases
+    drifts: Drifts
+    schema_diffs: SchemaDiffs
     database_groups: DatabaseGroups
     user_groups: UserGroups
     group_targets: GroupTargets
@@ -136,6 +140,8 @@ class Services:
             tiers=Tiers(database),
             instances=Instances(database, keyring, targets, engine_for),
             databases=Databases(database),
+            drifts=Drifts(database),
+            schema_diffs=SchemaDiffs(database),
             database_groups=DatabaseGroups(database),
             user_groups=UserGroups(database),
             group_targets=GroupTargets(database, looks),

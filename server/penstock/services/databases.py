@@ -14,7 +14,7 @@ from penstock.domain.errors import Conflict, FieldError, NotFound, ValidationFai
 from penstock.schema import fingerprint
 from penstock.schema.model import DatabaseSchema
 from penstock.services.versions import check_version
-from penstock.store import databases, projects
+from penstock.store import databases, drifts, pipelines, projects
 from penstock.store.database import Database
 from penstock.store.records import audit
 from penstock.store.rows import Cut, Record, Slice
@@ -99,7 +99,13 @@ class Databases:
             if "project" in changes and changes["project"] != found["project"]:
                 require(principal, "database.edit")
                 values["project_id"] = await self._new_project(conn, found["id"], changes["project"])
+                if values["project_id"] is None:
+                    await drifts.forget_expected(conn, found["id"], "left")
             await databases.update(conn, found["id"], values)
+            if "project_id" in values:
+                # Which databases have to have a release before it may go on is another question now.
+                for project_id in {locked["project_id"], values["project_id"]} - {None}:
+                    await pipelines.wake_above(conn, project_id)
             where = f"database:{found['instance']}/{found['name']}"
             await audit(conn, principal.id, "database.update", where, changes)
             return await _get(conn, principal, found["id"])

@@ -50,7 +50,7 @@ async def instance_moved(conn: AsyncConnection, instance_id: int) -> None:
         after = found
         if room <= 0:
             break
-    await errands.leave(conn, "instance", instance_id, after=after, environment_id=environment_id)
+    await errands.leave(conn, "instance", [instance_id], after=after, environment_id=environment_id)
     await pipelines.environments_changed(conn, [environment_id])
 
 

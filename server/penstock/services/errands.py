@@ -22,7 +22,7 @@ async def do_one(conn: AsyncConnection) -> bool:
         # Its environment was closed until now.
         await errands.done(conn, found.id)
         if found.environment is not None:
-            await errands.wake(conn, "environment", [found.environment])
+            await errands.wake(conn, [found.environment])
         return True
     woken = await errands.wake_some(conn, found.kind, found.subject, found.after, errands.ROWS, patient=True)
     if woken.more:

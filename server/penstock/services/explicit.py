@@ -164,7 +164,7 @@ async def _look_up(conn: AsyncConnection, project_id: int, spec: PipelineSpec) -
     if names:
         condition |= sa.tuple_(instance.c.slug, database.c.name).in_(names)
     databases: dict[tuple[str, int | str], TargetDatabase] = {}
-    for target, owner in await issues.targets(conn, condition):
+    for target, owner in await issues.targets(conn, condition, held=True):
         if owner == project_id:
             databases[(target.instance, target.name)] = databases[(target.instance, target.id)] = target
     return _Known(environments, instances, databases)

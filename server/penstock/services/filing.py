@@ -223,9 +223,9 @@ async def connect_stage(conn: AsyncConnection, stage_id: int, new: NewStage, ids
 
 
 async def add_stage(conn: AsyncConnection, pipeline_id: int, position: int, new: NewStage) -> int:
-    """Store a stage with its tasks, all waiting, but without its edges; answers its id."""
+    """Store a stage with its tasks, all waiting, but without its edges; answers its id.  Their slots are there."""
     stage_id = await add_stage_row(conn, pipeline_id, position, new)
-    await add_tasks(conn, pipeline_id, stage_id, new.tasks)
+    await _store_tasks(conn, pipeline_id, stage_id, 0, new.tasks)
     return stage_id
 
 
@@ -259,15 +259,22 @@ async def add_stage_row(conn: AsyncConnection, pipeline_id: int, position: int, 
 
 def slots_of(new: Iterable[NewTask]) -> set[str]:
     """The slots that tasks refer to: their own, and those that guard their instances."""
-    own = {tasks.slot_key(t.instance_id, t.database_id, t.type) for t in new}
-    return own | {tasks.instance_slot(t.instance_id) for t in new}
+    return {
+        key
+        for t in new
+        for key in (tasks.slot_key(t.instance_id, t.database_id, t.type), tasks.instance_slot(t.instance_id))
+    }
 
 
 async def add_tasks(conn: AsyncConnection, pipeline_id: int, stage_id: int, new: Sequence[NewTask]) -> None:
-    """Store tasks, all waiting, after those that a stage has."""
-    await tasks.ensure_slots(conn, slots_of(new))
+    """Store tasks, all waiting, after those that a stage has.  Their slots are there."""
     last = await conn.scalar(sa.select(sa.func.max(task.c.position)).where(task.c.stage_id == stage_id))
-    first = 0 if last is None else last + 1
+    await _store_tasks(conn, pipeline_id, stage_id, 0 if last is None else last + 1, new)
+
+
+async def _store_tasks(
+    conn: AsyncConnection, pipeline_id: int, stage_id: int, first: int, new: Sequence[NewTask]
+) -> None:
     rows = [
         tasks.NewRow(
             position=n,

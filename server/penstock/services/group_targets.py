@@ -25,6 +25,7 @@ from penstock.store.database import Database
 from penstock.store.records import audit
 from penstock.store.rows import Record
 from penstock.store.tables.changes import issue
+from penstock.store.tasks import ensure_slots
 
 SHOWN: Final = 20
 AT_ONCE: Final = 1_000  # databases that one call adds, or takes away
@@ -173,6 +174,7 @@ async def _retarget(
     await retargeting.remove(conn, [t.id for t in gone])
     stages = {s.environment_id: s for s in progress.pipeline.stages}
     limits = next(iter(progress.pipeline.stages)).fan_out
+    await ensure_slots(conn, filing.slots_of(_task(t, found) for t in joined))
     for place in sorted({t.environment_id for t in joined}):
         tasks = [_task(t, found) for t in joined if t.environment_id == place]
         if place in stages:

@@ -47,6 +47,7 @@ leases_expired: Final = Gauge(
     "penstock_leases_expired", "Active tasks whose lease is over; the reaper takes them back."
 )
 unknown_outcomes: Final = Gauge("penstock_unknown_outcomes", "Tasks of which nobody knows how they ended: settle them.")
+drifts: Final = Gauge("penstock_drifts_open", "Databases that are not as they are expected to be: accept or ignore it.")
 runners: Final = Gauge("penstock_runners", "Runners that gave a sign of life within a lease.")
 outbox_events: Final = Gauge("penstock_outbox_events", "Committed events that wait for their position.")
 outbox_lag: Final = Gauge("penstock_outbox_lag_seconds", "How long the oldest of them has waited.")

@@ -24,7 +24,7 @@ from penstock.domain.pipeline.status import stage_ended, stage_passes
 from penstock.services import rewriting
 from penstock.services.moves import Moves
 from penstock.services.told import Told
-from penstock.store import outbox, pipelines, tasks
+from penstock.store import errands, outbox, pipelines, tasks
 from penstock.store.tables.pipelines import pipeline as pipeline_table
 from penstock.store.tables.pipelines import task
 
@@ -181,7 +181,7 @@ class Progress:
         await self._settle()
         succeeded = any(stage_ended(s.counts) and s.counts["succeeded"] for s in self.pipeline.stages)
         if self.head.project_id is not None and succeeded and not self.woken:
-            await pipelines.wake_above(self.conn, self.head.project_id, self.head.id)
+            await pipelines.wake_above(self.conn, self.head.project_id)
 
     async def hand_on(self, stage_ids: Collection[int]) -> bool:
         """Hand out what comes next in stages of which tasks ended well, and that are not over: that concerns no
@@ -338,6 +338,9 @@ class Progress:
                 asked = ("approval", "required")
                 if asked in {(g, c) for g, c, _ in now} - {(g, c) for g, c, _ in before}:
                     self.event(events.APPROVAL_REQUESTED, stage=stage.name)
+                if any(gate in errands.BELOW for gate, _, _ in now - before):
+                    # What it waits for may be happening in a transaction that does not see this one.
+                    await pipelines.go_on(self.conn, stage.id)
             await self.moves.move(stage, "waiting", sources=("ready",))
         if answer.wake_at is not None:
             await pipelines.set_wake(self.conn, stage.id, answer.wake_at)

@@ -24,7 +24,7 @@ from penstock.domain.layouts.recognise import read
 from penstock.domain.layouts.source import LayoutError, SourceChange, SourceFile
 from penstock.domain.plugins import next_delay
 from penstock.domain.releases import recorded_as
-from penstock.domain.repositories import CONTEXT, Preview, System, new_issue_comment
+from penstock.domain.repositories import CONTEXT, Preview, System, new_issue_comment, scratch_name
 from penstock.engines.base import Engine, EngineName, TargetUnavailable
 from penstock.plugins.hosts.base import GitHost, HostError, Place, PullRequest
 from penstock.services.filing import Targets as IssueTargets
@@ -37,6 +37,7 @@ from penstock.sql.splitter import split
 from penstock.store import accounts, outbox, releases, repositories
 from penstock.store.database import Database
 from penstock.store.rows import Record
+from penstock.store.tables.records import deployment
 
 log = structlog.get_logger(__name__)
 
@@ -198,7 +199,8 @@ class PullRequests:
         instance_id = repository["preview_instance_id"]
         async with self._database.connect() as conn:
             target = await self._targets.target_for(conn, instance_id)
-        name = f"penstock_preview_{record['id']}_{look.now.head[:12]}"
+            ours = await conn.scalar(sa.select(deployment.c.id))
+        name = scratch_name(str(ours), record["id"], look.now.head)
         # Written first: whatever dies from here on, somebody knows what to drop.
         await self._write(record, {"scratch": name, "scratch_instance_id": instance_id})
         record |= {"scratch": name, "scratch_instance_id": instance_id}

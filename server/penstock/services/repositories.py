@@ -136,13 +136,13 @@ class Repositories:
         """
 
         async def work(conn: AsyncConnection) -> Record:
-            found = await _visible(conn, principal, slug, "repository.edit")
-            await repositories.lock(conn, slug)
-            check_version(found["version"], expected)
+            found = await _locked(conn, principal, slug, expected)
             whole = {**found, "url": None, "repository": found["path"], "acts_as": found["account_id"], **changes}
             moved = changes.get("url") is not None and changes["url"].rstrip("/") != found["api"]
             self._check({**whole, "token": changes.get("token") or (None if moved else "kept")})
-            values = await _values(conn, principal, found["project_id"], whole)
+            tried = {"repository": found["path"], "preview_instance": found["preview_instance"]}
+            same = not moved and all(whole[key] == was for key, was in tried.items())
+            values = await _values(conn, principal, found["project_id"], whole, tried_already=same)
             values["enabled"] = whole["enabled"]
             if changes.get("url") is not None:
                 values["api"] = changes["url"].rstrip("/")
@@ -183,9 +183,7 @@ class Repositories:
         """
 
         async def work(conn: AsyncConnection) -> None:
-            found = await _visible(conn, principal, slug, "repository.edit")
-            await repositories.lock(conn, slug)
-            check_version(found["version"], expected)
+            found = await _locked(conn, principal, slug, expected)
             if left := await repositories.scratches(conn, found["id"]):
                 raise Conflict(f"Close its pull requests first: {', '.join(left[:5])} would stay behind.")
             await repositories.delete(conn, found["id"])
@@ -287,9 +285,18 @@ def _context(repository_id: int, name: str) -> str:
 
 
 async def _values(
-    conn: AsyncConnection, principal: Principal, project_id: int, given: Mapping[str, Any]
+    conn: AsyncConnection,
+    principal: Principal,
+    project_id: int,
+    given: Mapping[str, Any],
+    *,
+    tried_already: bool = False,
 ) -> dict[str, Any]:
-    """Columns from what was given, with names turned into ids."""
+    """Columns from what was given, with names turned into ids.
+
+    Args:
+        tried_already: somebody who may has decided that what branches of this repository say runs on that instance.
+    """
     errors: list[FieldError] = []
     values = {key: given.get(key) for key in ("branch", "directory", "layout", "pattern", "engine")}
     values["path"] = given["repository"]
@@ -304,7 +311,7 @@ async def _values(
         values["preview_instance_id"] = place["id"] if place else None
         if place is None:
             errors.append(FieldError("preview_instance", f"There is no instance {slug}.", "unknown_instance"))
-        elif not allowed(principal, "instance.edit"):
+        elif not (tried_already or allowed(principal, "instance.edit")):
             # Its login makes databases there and runs whatever a branch says: whoever keeps the instance decides.
             message = "Only who may edit instances can have previews run on one."
             errors.append(FieldError("preview_instance", message, "forbidden_instance"))
@@ -328,6 +335,15 @@ async def _visible(conn: AsyncConnection, principal: Principal, slug: str, verb:
     if found is None or not allowed(principal, "repository.read", found["project_id"]):
         raise NotFound(f"There is no repository {slug}.")
     require(principal, verb, found["project_id"])
+    return found
+
+
+async def _locked(conn: AsyncConnection, principal: Principal, slug: str, expected: int | None) -> Record:
+    """A repository that the caller may edit, as it is now and stays for this transaction."""
+    await _visible(conn, principal, slug, "repository.edit")
+    await repositories.lock(conn, slug)
+    found = await _visible(conn, principal, slug, "repository.edit")
+    check_version(found, expected)
     return found
 
 

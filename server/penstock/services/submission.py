@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock.domain.errors import Conflict
 from penstock.services import filing
-from penstock.store import environments, tasks, unfinished
+from penstock.store import environments, issues, tasks, unfinished
 from penstock.store.database import TROUBLE, Database
 from penstock.store.tables.catalog import instance
 from penstock.store.tables.pipelines import pipeline
@@ -111,6 +111,8 @@ async def _in_parts(database: Database, new: Filing[T], places: _Places) -> T:
             await environments.hold(conn, {s.environment_id for s in new.stages})
             if await _places(conn, new.stages) != places:
                 raise Conflict("The instance of a target was moved while this was being filed: file it again.")
+            if new.project_id is not None and await issues.moved_away(conn, pipeline_id, new.project_id):
+                raise Conflict("A target was given to another project while this was being filed: file it again.")
             await conn.execute(
                 sa.update(pipeline).where(pipeline.c.id == pipeline_id).values(status="open", started=True)
             )

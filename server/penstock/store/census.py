@@ -18,6 +18,7 @@ _CENSUS: Final = Statement(
         (SELECT count(*) FROM task WHERE lease_until IS NOT NULL) AS active,
         (SELECT count(*) FROM task WHERE lease_until < statement_timestamp()) AS expired,
         (SELECT count(*) FROM task WHERE {UNKNOWN}) AS unknown,
+        (SELECT count(*) FROM drift WHERE status = 'open') AS drifts,
         (SELECT coalesce(greatest(extract(epoch FROM statement_timestamp() - min(run_at)), 0), 0)::float8
          FROM task WHERE claimable) AS oldest,
         (SELECT count(*) FROM runner WHERE NOT draining
@@ -31,6 +32,7 @@ _CENSUS: Final = Statement(
 
 async def census(database: Database, lease_seconds: float) -> Mapping[str, float]:
     """What is in the queue, and around it: how many tasks are claimable, ready, active, expired, unknown; seconds that
-    the oldest claimable one has been due; runners that live; events without a position, and seconds of the oldest."""
+    the oldest claimable one has been due; drifts that are open; runners that live; events without a position, and
+    seconds of the oldest."""
     [row] = await database.ask(_CENSUS, {"lease_seconds": lease_seconds})
     return dict(row)

@@ -38,13 +38,16 @@ async def forget(conn: AsyncConnection, task_id: int) -> None:
     await conn.execute(sa.update(task).where(task.c.id == task_id).values(intended_at=None))
 
 
+# Nothing is known of what it will be: what was expected of another one that had its name does not count.
+_EXPECTED: Final = ("expected", "expected_since", "expected_because", "expected_read_at", "expected_reading")
 _ADD: Final = sa.text(
-    """
+    f"""
     INSERT INTO database AS known (instance_id, name, project_id) VALUES (:instance, :name, :project)
     ON CONFLICT (instance_id, name) DO UPDATE
     SET project_id = coalesce(known.project_id, excluded.project_id), vanished_at = NULL,
         fingerprint = CASE WHEN known.vanished_at IS NULL THEN known.fingerprint END,
-        tables = CASE WHEN known.vanished_at IS NULL THEN known.tables END
+        tables = CASE WHEN known.vanished_at IS NULL THEN known.tables END,
+        {", ".join(f"{c} = CASE WHEN known.vanished_at IS NULL THEN known.{c} END" for c in _EXPECTED)}
     RETURNING project_id
     """
 )

@@ -51,6 +51,9 @@ IDLE_SECONDS: Final = 1.0
 STALLED_SECONDS: Final = 15
 STALLED_STRAIGHT_SECONDS: Final = 5
 PATIENT: Final = sa.text("SET LOCAL idle_in_transaction_session_timeout = '2min'")
+# What goes straight to the driver finds its few rows by key, whatever it is given: to plan such a statement anew, which
+# the server may well choose to do every time, takes longer than to run it.
+PLANNED_ONCE: Final = "SET LOCAL plan_cache_mode = force_generic_plan"
 LOCKED: Final = "55P03"  # lock_timeout ran out
 PREPARED: Final = 500  # statements per connection; we have some hundred in all
 ROLLBACK_SECONDS: Final = 5.0
@@ -159,7 +162,7 @@ class Database:
                     try:
                         seconds = min(STALLED_STRAIGHT_SECONDS, self.stalled_seconds)
                         stalled = f"SET LOCAL idle_in_transaction_session_timeout = '{_milliseconds(seconds)}'"
-                        await driver.execute(f"{BEGIN}; {stalled}; {locks}")
+                        await driver.execute(f"{BEGIN}; {stalled}; {PLANNED_ONCE}; {locks}")
                         wire = Wire(connection, driver)
                         result = await work(wire)
                         worked = True

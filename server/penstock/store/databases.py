@@ -13,7 +13,7 @@ from penstock.domain.pipeline.status import ENDED
 from penstock.store.projects import visible
 from penstock.store.rows import Cut, Record, Slice, contains, fetch_one, page
 from penstock.store.tables.accounts import project
-from penstock.store.tables.catalog import database, environment, instance, schema_snapshot
+from penstock.store.tables.catalog import database, database_snapshot, environment, instance, schema_snapshot
 from penstock.store.tables.pipelines import pipeline, task
 
 
@@ -75,10 +75,8 @@ async def find(conn: AsyncConnection, principal: Principal, ref: int | tuple[str
 
 
 async def lock(conn: AsyncConnection, database_id: int) -> Record | None:
-    """One database's own columns, locked until the transaction ends."""
-    return await fetch_one(
-        conn, sa.select(database).where(database.c.id == database_id).with_for_update(key_share=True)
-    )
+    """One database's own columns, locked until the transaction ends; whoever files something for it is waited for."""
+    return await fetch_one(conn, sa.select(database).where(database.c.id == database_id).with_for_update())
 
 
 async def update(conn: AsyncConnection, database_id: int, values: Mapping[str, Any]) -> None:
@@ -97,6 +95,20 @@ async def unfinished_task(conn: AsyncConnection, database_id: int) -> int | None
         .limit(1)
     )
     return await conn.scalar(query)
+
+
+async def visible_snapshot(conn: AsyncConnection, principal: Principal, fingerprint: str) -> bytes | None:
+    """The stored content of a schema that a database which the caller may see has, or is known to have had."""
+    seen = visible(principal, database.c.project_id)
+    has = sa.select(database.c.id).where(database.c.fingerprint == fingerprint, seen)
+    had = (
+        sa.select(database.c.id)
+        .join(database_snapshot, database_snapshot.c.database_id == database.c.id)
+        .where(database_snapshot.c.fingerprint == fingerprint, seen)
+    )
+    if await conn.scalar(sa.select(sa.or_(has.exists(), had.exists()))):
+        return await snapshot(conn, fingerprint)
+    return None
 
 
 async def snapshot(conn: AsyncConnection, fingerprint: str) -> bytes | None:

@@ -1,7 +1,13 @@
 """Errands: what is to be done about many stages because of one event, a thousandth part in each transaction.
 
-The first part is done by whoever brings the errand, so that where there is little to do it is done at once.  The rest
-is a row in ``errand`` that says how far it came; the gatekeeper goes on with it, whatever process that is.
+An errand is a row in ``errand`` that says how far it came; the gatekeeper does it, whatever process that is.  Of what
+concerns an environment, the first part is done by whoever brings it, so that where there is little to do it is done at
+once: stages there are stored only by who holds the environment, so all are seen.
+
+What happens to a release below, or to an account, is done by the gatekeeper alone, when that has been committed: a
+transaction that does not see it yet may be storing a stage that it concerns, which cannot be seen from here either.  It
+asks the gates of such a stage once more when it has committed itself, and of the two that come afterwards the later one
+sees both.
 
 Whoever brings an errand has locks of its own, and stages of other pipelines are locked by those who look after these:
 so it waits for none of them, and leaves those that are taken to the gatekeeper.
@@ -11,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -22,9 +28,8 @@ from penstock.store.tables.pipelines import approval, pipeline, stage
 WAKE_CHANNEL: Final = "penstock_wake"
 ROWS: Final = 450  # stages that one transaction wakes
 # What becomes of a release below: it is applied there, or checked.  Each has an index.
-_WAITS_FOR_BELOW: Final = sa.or_(
-    *(stage.c.blockers.contains([{"gate": gate}]) for gate in ("lower-environments", "status-check"))
-)
+BELOW: Final = ("lower-environments", "status-check")
+_WAITS_FOR_BELOW: Final = sa.or_(*(stage.c.blockers.contains([{"gate": gate}]) for gate in BELOW))
 
 # kind -> the stages whose gates are to be asked again.
 _CONCERNED: Final[Mapping[str, Callable[[int], sa.ColumnElement[bool]]]] = {
@@ -56,20 +61,16 @@ def pending(environment_id: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
     return sa.exists(sa.select(errand.c.id).where(errand.c.environment_id == environment_id))
 
 
-async def wake(conn: AsyncConnection, kind: str, subjects: Sequence[int], *, but: int | None = None) -> None:
-    """Have the gates of stages asked again; what is too much for this transaction is left as an errand.
-
-    Args:
-        but: a pipeline that need not be, since it brings the errand.
-    """
+async def wake(conn: AsyncConnection, environment_ids: Sequence[int]) -> None:
+    """Have the gates of environments' stages asked again; what is too much for this transaction is left as errands."""
     left = ROWS
-    for subject in subjects:
+    for subject in environment_ids:
         woken = Woken(0, 0, more=True)
         if left:
-            woken = await wake_some(conn, kind, subject, 0, left, but=but)
+            woken = await wake_some(conn, "environment", subject, 0, left)
             left -= woken.count
         if woken.more:
-            await leave(conn, kind, subject, after=woken.last)
+            await leave(conn, "environment", [subject], after=woken.last)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,6 @@ async def wake_some(
     after: int,
     limit: int,
     *,
-    but: int | None = None,
     patient: bool = False,
 ) -> Woken:
     """Wake stages in the order of their ids; those that somebody has locked are left, with what follows them.
@@ -102,7 +102,7 @@ async def wake_some(
             sa.select(stage.c.id)
             .join(pipeline, pipeline.c.id == stage.c.pipeline_id)
             .where(stage.c.id > after, pipeline.c.status == "open", pipeline.c.started, work)
-            .where(_CONCERNED[kind](subject), sa.true() if but is None else pipeline.c.id != but)
+            .where(_CONCERNED[kind](subject))
             .order_by(stage.c.id)
             .limit(limit)
         )
@@ -129,24 +129,36 @@ async def notify(conn: AsyncConnection) -> None:
 
 
 async def leave(
-    conn: AsyncConnection, kind: str, subject: int, *, after: int = 0, environment_id: int | None = None
+    conn: AsyncConnection, kind: str, subjects: Sequence[int], *, after: int = 0, environment_id: int | None = None
 ) -> None:
-    """Leave an errand to the gatekeeper.
+    """Leave an errand about each of these to the gatekeeper, which sees what this transaction commits.
 
     Args:
         environment_id: where nothing starts until it is done.
     """
-    values: dict[str, Any] = {"kind": kind, "subject_id": subject, "after_id": after, "environment_id": environment_id}
-    await conn.execute(sa.insert(errand).values(values))
+    if not subjects:
+        return
+    about = {"kind": kind, "after_id": after, "environment_id": environment_id}
+    await conn.execute(sa.insert(errand), [{**about, "subject_id": subject} for subject in subjects])
     await notify(conn)
 
 
 async def next_one(conn: AsyncConnection) -> Errand | None:
-    """The oldest errand that nobody is about, locked."""
+    """The oldest errand that nobody is about, locked; it stands for all to the same end that are there by now."""
     row = (
         await conn.execute(sa.select(errand).order_by(errand.c.id).limit(1).with_for_update(skip_locked=True))
     ).one_or_none()
-    return Errand(row.id, row.kind, row.subject_id, row.after_id, row.environment_id) if row is not None else None
+    if row is None:
+        return None
+    if row.kind in _CONCERNED and row.after_id == 0:
+        same = (
+            sa.select(errand.c.id)
+            .where(errand.c.id > row.id, errand.c.kind == row.kind, errand.c.subject_id == row.subject_id)
+            .order_by(errand.c.id)
+            .with_for_update(skip_locked=True)
+        )
+        await conn.execute(sa.delete(errand).where(errand.c.id.in_(same)))
+    return Errand(row.id, row.kind, row.subject_id, row.after_id, row.environment_id)
 
 
 async def advance(conn: AsyncConnection, errand_id: int, after: int) -> None:

@@ -15,7 +15,7 @@ from penstock.store.rows import Cut, Record, Slice, contains, fetch, fetch_one, 
 from penstock.store.tables.accounts import account, project
 from penstock.store.tables.catalog import database, environment, instance
 from penstock.store.tables.changes import comment, issue, promotion, release
-from penstock.store.tables.pipelines import approval, stage
+from penstock.store.tables.pipelines import approval, stage, task
 from penstock.store.tables.records import event
 
 # Too many and too small for a page that people read: the task table shows them.
@@ -125,6 +125,7 @@ async def targets(
     Args:
         held: keep their instances where they are until this transaction ends, for what is approved is bound to that:
             whoever moves one writes the digests of all tasks there that it sees. Before any lock on a pipeline.
+            The databases stay in their projects, too; one that is being moved is left out.
     """
     query = (
         sa.select(
@@ -146,7 +147,12 @@ async def targets(
         .where(database.c.vanished_at.is_(None), condition)
         .order_by(environment.c.position, instance.c.slug, database.c.name)
     )
-    rows = await conn.execute(query.with_for_update(read=True, of=instance) if held else query)
+    rows = (await conn.execute(query.with_for_update(read=True, of=instance) if held else query)).all()
+    if held:
+        projects = await _hold_databases(
+            conn, database.c.id == sa.any_(sa.cast([r.id for r in rows], ARRAY(sa.BigInteger)))
+        )
+        rows = [r for r in rows if r.id in projects and projects[r.id] == r.project_id]
     return [
         (
             TargetDatabase(
@@ -166,6 +172,22 @@ async def targets(
         )
         for r in rows
     ]
+
+
+async def _hold_databases(conn: AsyncConnection, which: sa.ColumnElement[bool]) -> dict[int, int | None]:
+    """Keep databases in their projects until this transaction ends, see `store.databases.lock`; answers which those
+    are."""
+    own = sa.select(database.c.id, database.c.project_id).where(which).order_by(database.c.id)
+    rows = await conn.execute(own.with_for_update(read=True, key_share=True))
+    return {r.id: r.project_id for r in rows}
+
+
+async def moved_away(conn: AsyncConnection, pipeline_id: int, project_id: int) -> bool:
+    """Whether a database of a pipeline is no longer in its project; if not, all stay there until this transaction
+    ends."""
+    targets_of = sa.select(task.c.database_id).where(task.c.pipeline_id == pipeline_id)
+    projects = await _hold_databases(conn, database.c.id.in_(targets_of))
+    return any(project != project_id for project in projects.values())
 
 
 async def environment_ids(conn: AsyncConnection, slugs: Sequence[str]) -> dict[str, int]:

@@ -313,7 +313,8 @@ async def set_wake(conn: AsyncConnection, stage_id: int, at: dt.datetime) -> Non
 
 
 async def go_on(conn: AsyncConnection, stage_id: int) -> None:
-    """Have a pipeline looked at again at once: a transaction has moved as much as it may, and there may be more."""
+    """Have a pipeline looked at again as soon as this transaction is committed: it has moved as much as it may, or may
+    not have seen what others were doing."""
     await conn.execute(sa.update(stage).where(stage.c.id == stage_id).values(wake_at=sa.func.statement_timestamp()))
     await conn.execute(sa.select(sa.func.pg_notify(WAKE_CHANNEL, "")))
 
@@ -396,18 +397,19 @@ async def environments_changed(conn: AsyncConnection, environment_ids: Iterable[
     await conn.execute(
         sa.update(environment).where(environment.c.id.in_(ids)).values(generation=environment.c.generation + 1)
     )
-    await errands.wake(conn, "environment", ids)
+    await errands.wake(conn, ids)
 
 
-async def wake_above(conn: AsyncConnection, project_id: int, pipeline_id: int | None = None) -> None:
-    """Have the stages of a project's other pipelines asked again that wait for a release to be applied or checked
-    below."""
-    await errands.wake(conn, "above", [project_id], but=pipeline_id)
+async def wake_above(conn: AsyncConnection, project_id: int) -> None:
+    """Have the stages of a project asked again that wait for a release to be applied or checked below, once this
+    transaction is committed."""
+    await errands.leave(conn, "above", [project_id])
 
 
 async def accounts_changed(conn: AsyncConnection, account_ids: Iterable[int]) -> None:
-    """Have stages asked again that these accounts decided on: an approval may be void now."""
-    await errands.wake(conn, "account", sorted(set(account_ids)))
+    """Have stages asked again that these accounts decided on, once this transaction is committed: an approval may be
+    void now."""
+    await errands.leave(conn, "account", sorted(set(account_ids)))
 
 
 async def waiting_instances(conn: AsyncConnection, stage_id: int) -> list[int]:

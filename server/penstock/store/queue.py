@@ -21,7 +21,7 @@ from penstock.domain.pipeline.status import ACTIVE
 from penstock.store import outbox, tasks
 from penstock.store.direct import Statement, Wire, spelled
 from penstock.store.tables.catalog import environment
-from penstock.store.tables.pipelines import pipeline, project_turn, runner, stage, task, task_run
+from penstock.store.tables.pipelines import pipeline, runner, stage, task, task_run
 
 CLAIM_LOCK: Final = 0x70656E7374636C6D  # "penstclm": claims take turns, so that limits and fairness are exact
 MAX_CLAIM: Final = 16
@@ -80,12 +80,17 @@ PERMITTED: Final = (
 
 
 def permit_holds() -> sa.ColumnElement[bool]:
-    """The task's stage has a permit that is still good."""
+    """The task's stage has a permit that is still good.
+
+    Asked for each task by its stage's key: joined (which ``OFFSET 0`` keeps the server from), every stage that has ever
+    been open would be looked at.
+    """
     return sa.exists(
         sa.select(stage.c.id)
         .join(environment, environment.c.id == stage.c.environment_id)
         .join(pipeline, pipeline.c.id == stage.c.pipeline_id)
         .where(stage.c.id == task.c.stage_id, *PERMITTED)
+        .offset(sa.literal_column("0"))
     )
 
 
@@ -95,19 +100,33 @@ _NEW_LEASES: Final = (
     .table_valued(sa.column("id", sa.BigInteger), sa.column("lease", sa.LargeBinary), name="new_lease")
     .render_derived()
 )
-_CANDIDATES: Final = (
-    sa.select(task.c.id, task.c.pipeline_id)
-    .join(pipeline, pipeline.c.id == task.c.pipeline_id)
-    .outerjoin(project_turn, project_turn.c.project_id == pipeline.c.project_id)
-    .where(task.c.claimable, task.c.run_at <= sa.func.statement_timestamp(), permit_holds())
-    .order_by(task.c.priority, project_turn.c.served_at.nulls_first(), task.c.run_at, task.c.id)
-    .limit(sa.bindparam("most", type_=sa.Integer))
-)
+# What could run now is few, however much waits or has ended, and its stages are fewer still: each is asked once for its
+# permit, by its key.
+_CANDIDATES: Final = f"""
+    WITH could AS MATERIALIZED (
+        SELECT id, pipeline_id, stage_id, priority, run_at FROM task
+        WHERE claimable AND run_at <= statement_timestamp()
+    ), may AS MATERIALIZED (
+        SELECT permitted.id, permitted.served_at
+        FROM (SELECT DISTINCT stage_id FROM could) AS of
+        CROSS JOIN LATERAL (
+            SELECT stage.id, (SELECT served_at FROM project_turn WHERE project_id = pipeline.project_id) AS served_at
+            FROM stage
+            JOIN environment ON environment.id = stage.environment_id
+            JOIN pipeline ON pipeline.id = stage.pipeline_id
+            WHERE stage.id = of.stage_id AND {spelled(sa.and_(*PERMITTED))}
+            OFFSET 0
+        ) AS permitted
+    )
+    SELECT could.id, could.pipeline_id FROM could JOIN may ON may.id = could.stage_id
+    ORDER BY could.priority, may.served_at NULLS FIRST, could.run_at, could.id
+    LIMIT CAST(:most AS integer)
+"""
 # Who comes next; their pipelines are locked on the way, in order.  What is said of them is asked again by the claim,
 # which sees what the last holders of these locks committed.
 _LOOK: Final = Statement(
     f"""
-    WITH candidate AS MATERIALIZED ({spelled(_CANDIDATES)}), locked AS MATERIALIZED (
+    WITH candidate AS MATERIALIZED ({_CANDIDATES}), locked AS MATERIALIZED (
         SELECT id FROM pipeline WHERE id IN (SELECT pipeline_id FROM candidate) ORDER BY id FOR NO KEY UPDATE
     )
     SELECT candidate.id, candidate.pipeline_id FROM candidate, (SELECT count(*) FROM locked) AS locks
@@ -119,9 +138,10 @@ def _claim_as(to: Literal["scheduled", "running"], values: Mapping[str, Any]) ->
     return tasks.Move(
         to,
         task.c.id == sa.any_(_IDS),
-        task.c.claimable,
+        sa.func.coalesce(task.c.claimable, sa.false()),  # by key, see `tasks.Move`
         permit_holds(),
         sources=("ready",),
+        by_key=True,
         through="scheduled" if to != "scheduled" else None,
         values={
             "attempt": task.c.attempt + 1,
@@ -203,7 +223,7 @@ NO_TURNS: Final = ""  # taking over what was abandoned locks pipelines, and noth
 _GLANCE: Final = Statement(
     f"""
     WITH turn AS MATERIALIZED (SELECT pg_try_advisory_xact_lock({CLAIM_LOCK}) AS mine),
-         candidate AS MATERIALIZED ({spelled(_CANDIDATES)})
+         candidate AS MATERIALIZED ({_CANDIDATES})
     SELECT turn.mine, candidate.id, candidate.pipeline_id FROM turn LEFT JOIN candidate ON turn.mine
     """
 )

@@ -222,6 +222,7 @@ _END_WELL: Final = tasks.Move(
     "succeeded",
     queue.HELD,
     sources=("running", "canceling"),
+    by_key=True,
     values={"progress": sa.select(_PROGRESS.c.text).where(_PROGRESS.c.id == task.c.id).scalar_subquery()},
 )
 

@@ -172,9 +172,10 @@ async def lock_slots(conn: AsyncConnection, instance_ids: Iterable[int]) -> None
         await conn.execute(_LOCK, {"instances": found})
 
 
-def has_status(statuses: Iterable[str]) -> sa.ColumnElement[bool]:
-    """The task has one of these statuses, spelled so that partial indexes are seen to fit."""
-    return task.c.status.in_([sa.literal_column(f"'{status}'") for status in statuses])
+def has_status(statuses: Iterable[str], *, by_key: bool = False) -> sa.ColumnElement[bool]:
+    """The task has one of these statuses, spelled so that partial indexes are seen to fit, or are not seen."""
+    status: sa.ColumnElement[Any] = sa.func.coalesce(task.c.status, sa.text("''")) if by_key else task.c.status
+    return status.in_([sa.literal_column(f"'{status}'") for status in statuses])
 
 
 class Move:
@@ -186,6 +187,8 @@ class Move:
         sources: statuses to move from; all that the state machine allows when None.
         values: further columns to write.
         through: a status between, which the tasks have and leave within this one statement.
+        by_key: the conditions name tasks by id, and the server is to find them so.  It takes the indexes of what
+            is active for as good as empty, and would read all of that to find one task.
 
     Conditions and values may hold bind parameters, which are given to ``run``.
     """
@@ -197,11 +200,12 @@ class Move:
         sources: Collection[str] | None = None,
         values: Mapping[str, Any] | None = None,
         through: str | None = None,
+        by_key: bool = False,
     ) -> None:
         first = through or to
         assert through is None or to in TRANSITIONS[through]
         legal = [s for s, targets in TRANSITIONS.items() if first in targets and (sources is None or s in sources)]
-        wanted = [has_status(legal), *conditions]
+        wanted = [has_status(legal, by_key=by_key), *conditions]
         self.to = to
         # What is claimable or active has its place already, and keeps it on the way to another active status.
         self._gives_place = to not in ACTIVE

@@ -263,8 +263,9 @@ async def test_an_index_that_somebody_else_made_meanwhile_is_not_ours(
 
 
 async def test_a_half_detached_partition_is_finished(
-    apply: Apply, database: asyncpg.Connection, bystander: asyncpg.Connection
+    apply: Apply, database: asyncpg.Connection, bystander: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("penstock.engines.postgres.stepwise._CLEANING_SECONDS", 0.2)  # the bystander outlasts it
     await database.execute(
         "CREATE TABLE parts (a int) PARTITION BY LIST (a); CREATE TABLE part PARTITION OF parts FOR VALUES IN (1)"
     )

@@ -30,7 +30,8 @@ class Board:
         for name, settings in stages.items():
             count = (tasks or {}).get(name, 1)
             names = [name] if count == 1 else [f"{name}{n}" for n in range(1, count + 1)]
-            bodies.append(stage(name, "dev", *[task(await world.target("dev"), name=n) for n in names], **settings))
+            targets = zip(names, await world.unmade(count), strict=True)
+            bodies.append(stage(name, "dev", *[task(target, name=n) for n, target in targets], **settings))
         await world.sql("UPDATE instance SET max_running_tasks = 64")
         issue = await world.file_stages(SQL, *bodies, **more)
         return cls(world, await Hand(world.database).register(), issue)

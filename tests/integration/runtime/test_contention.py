@@ -24,7 +24,7 @@ from penstock.runtime.gatekeeper import Gatekeeper
 from penstock.runtime.scheduler import Scheduler
 from penstock.services.submission import ROWS
 from penstock.store import sync
-from tests.builders import PROJECT, Client, Json, World, stage
+from tests.builders import PASSWORD, PROJECT, Client, Json, World, sign_in, stage
 from tests.hand import Hand
 from tests.waiting import eventually
 
@@ -32,6 +32,7 @@ Asked = Callable[[], Coroutine[Any, Any, Any]]
 LARGE: Final = ROWS // 3 + 1  # tasks that are stored in many transactions
 ENVIRONMENTS: Final = "SELECT FROM environment FOR UPDATE"
 ACCOUNTS: Final = "SELECT FROM account FOR UPDATE"  # whoever writes down who did it waits
+AUDIT: Final = "LOCK TABLE audit IN SHARE MODE"
 EVENTS: Final = "LOCK TABLE event IN SHARE MODE"  # whoever has decided, and is about to tell
 
 
@@ -505,6 +506,36 @@ async def test_an_instance_that_moves_while_something_is_filed_for_it(calm: Worl
     assert len(await calm.sql("SELECT DISTINCT digest FROM task")) == 1, "both are for where it is now"
 
 
+@pytest.mark.parametrize("explicit", [False, True], ids=["targets", "stages"])
+@pytest.mark.parametrize(
+    ("count", "held", "given_first", "expected"),
+    [
+        pytest.param(1, EVENTS, False, (201, 409), id="small filed"),
+        pytest.param(1, AUDIT, True, (422, 200), id="small given"),
+        pytest.param(LARGE, EVENTS, False, (201, 409), id="large filed"),
+        pytest.param(LARGE, "LOCK TABLE slot IN SHARE MODE", False, (409, 200), id="large given in the midst"),
+    ],
+)
+async def test_a_database_that_is_given_away_while_something_is_filed_for_it(
+    calm: World, explicit: bool, count: int, held: str, given_first: bool, expected: tuple[int, int]
+) -> None:
+    """The one who gives it away does not see what is being filed; the one who files has read whose it was."""
+    await calm.ada.ok("POST", "/projects", slug="other", name="Other")
+    targets = await databases(calm, "staging", count)
+    release = await calm.ana.ok("POST", "/releases", project=PROJECT, changes=[{"statement": "SELECT 1"}])
+    work = [{"instance": "pg-staging", "database": target} for target in targets]
+    body: Json = {"targets": {"databases": targets}}
+    if explicit:
+        body = {"pipeline": {"stages": [stage("staging", "staging", *work)]}}
+    filing = asking(calm.ana, "POST", "/issues", project=PROJECT, title="A change", release=release["id"], **body)
+    giving = asking(calm.ada, "PATCH", f"/databases/{targets[-1]}", project="other")
+
+    answers = await at_once(calm, held, *((giving, filing) if given_first else (filing, giving)))
+
+    made, given = reversed(answers) if given_first else answers
+    assert (made.status_code, given.status_code) == expected, (made.text, given.text)
+
+
 async def test_an_instance_is_removed_while_its_schedule_fires(calm: World) -> None:
     await calm.ada.ok("POST", "/instances", **calm.site.instance("pg-own", "dev"))
     await calm.sql("UPDATE schedule SET next_at = now() - interval '1 second'")
@@ -521,8 +552,9 @@ async def test_an_instance_is_removed_while_its_schedule_fires(calm: World) -> N
 async def test_instances_with_the_same_schemas_are_synced(calm: World) -> None:
     found = [sync.Synced(name, f"sha256:{name}", b"schema", 1) for name in ("a", "b", "c", "d")]
     rows = await calm.sql("SELECT id FROM instance ORDER BY id")
+    read: Json = {"began": await calm.database.run(sync.now), "reading": "1 postgresql 15"}
     syncs = [
-        partial(calm.database.run, partial(sync.record_some, instance_id=row[0], found=found[:: (-1) ** n]))
+        partial(calm.database.run, partial(sync.record_some, instance_id=row[0], found=found[:: (-1) ** n], **read))
         for n, row in enumerate(rows)
     ]
     await calm.sql("DELETE FROM schema_snapshot")
@@ -566,3 +598,81 @@ async def test_what_is_filed_while_its_tier_changes_follows_the_tier_as_it_is_no
     await _gates_are_asked(calm)
     assert (await calm.stages(made.json()))["dev"]["blockers"] == []
     assert await calm.sql("SELECT count(*) FROM task WHERE status = 'ready'") == [(count,)]
+
+
+async def test_what_is_filed_while_its_release_arrives_below(calm: World) -> None:
+    """The one who files does not see that the release has just been applied in dev, nor is seen by that one."""
+    await calm.ada.ok("POST", "/approval-tiers", slug="own-staging", name="Own", requires_lower_environments=True)
+    await calm.ada.ok("PATCH", "/environments/staging", tier="own-staging")
+    [dev], [staging] = await databases(calm, "dev", 1), await databases(calm, "staging", 1)
+    below = await filed(calm, dev, statement=None, release={"changes": [{"version": "1", "statement": "SELECT 1"}]})
+    hand = await Hand(calm.database).register()
+    (name,) = await hand.take()
+    body: Json = {"release": below["release"], "targets": {"databases": [staging]}}
+
+    # The one who ends the pipeline stops when all that is left is to commit.
+    await calm.sql(
+        "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN PERFORM pg_advisory_xact_lock(4711); RETURN NEW; END $$"
+    )
+    await calm.sql(
+        "CREATE TRIGGER wait BEFORE INSERT ON event FOR EACH ROW"
+        " WHEN (NEW.type = 'PIPELINE_COMPLETE') EXECUTE FUNCTION wait()"
+    )
+    try:
+        ended, made = await at_once(
+            calm,
+            "SELECT pg_advisory_xact_lock(4711)",
+            partial(hand.finish, hand.held[name], "succeeded", changes={"1": "applied"}),
+            asking(calm.ana, "POST", "/issues", project=PROJECT, title="A change", **body),
+        )
+    finally:
+        await calm.sql("DROP FUNCTION wait() CASCADE")
+
+    assert (ended, made.status_code) == (True, 201)
+    await _gates_are_asked(calm)
+    assert (await calm.stages(made.json()))["staging"]["blockers"] == []
+    assert await calm.statuses(made.json()) == ["ready"]
+
+
+@pytest.mark.parametrize("vanishes", [False, True], ids=["given away", "vanished"])
+async def test_nobody_waits_for_a_database_that_is_not_there_any_more(calm: World, vanishes: bool) -> None:
+    await calm.ada.ok("POST", "/approval-tiers", slug="own-staging", name="Own", requires_lower_environments=True)
+    await calm.ada.ok("PATCH", "/environments/staging", tier="own-staging")
+    [dev], [staging] = await databases(calm, "dev", 1), await databases(calm, "staging", 1)
+    issue = await filed(calm, staging)
+    await _gates_are_asked(calm)
+    assert await calm.statuses(issue) == ["waiting"]
+
+    if vanishes:
+        [(place, name)] = await calm.sql("SELECT instance_id, name FROM database WHERE id = :id", id=dev)
+        await calm.database.run(partial(sync.record_vanished, instance_id=place, names=[name]))
+    else:
+        await calm.ada.ok("PATCH", f"/databases/{dev}", project=None)
+
+    await _gates_are_asked(calm)
+    assert await calm.statuses(issue) == ["ready"]
+
+
+async def test_an_approver_who_is_disabled_while_she_approves(calm: World) -> None:
+    """Who disables her does not see what she approves, and the gates have been asked while she was nobody's concern."""
+    [staging] = await databases(calm, "staging", 1)
+    issue = await filed(calm, staging)
+    person = {"email": f"tina{issue['id']}@example.com", "name": "Tina", "password": PASSWORD}
+    made = await calm.ada.ok("POST", "/users", **person, workspace_role="dba")
+    digest = (await calm.stages(issue))["staging"]["digest"]
+    decision: Json = {"decision": "approve", "stages": ["staging"], "digest": {"staging": digest}, "comment": ""}
+
+    async with Client(calm.app) as tina:
+        await sign_in(tina, f"tina{issue['id']}")
+        approved, disabled = await at_once(
+            calm,
+            EVENTS,
+            asking(tina, "POST", f"/issues/{issue['id']}/approvals", **decision),
+            asking(calm.ada, "PATCH", f"/users/{made['id']}", disabled=True),
+        )
+
+    assert (approved.status_code, disabled.status_code) == (200, 200)
+    await _gates_are_asked(calm)
+    assert await calm.statuses(issue) == ["waiting"]
+    assert await calm.sql("SELECT permit_digest, blockers -> 0 ->> 'gate' FROM stage") == [(None, "approval")]

@@ -414,6 +414,30 @@ async def test_a_look_that_dies_after_it_made_a_database_knows_what_to_drop(worl
         assert await repository.scratches() == []
 
 
+async def test_installations_that_share_a_preview_instance_leave_each_others_databases_alone(world: World) -> None:
+    async with connected(world, "github", preview_instance="pg-dev") as repository:
+        pull = repository.opened(ONE)
+        await repository.send(pull)
+        [theirs] = await repository.scratches()
+        # Another installation watches the same repository, and has the same numbers for the same pull request.
+        [(one,)] = await world.sql("SELECT id FROM deployment")
+        await world.sql("UPDATE deployment SET id = gen_random_uuid()")
+        await world.sql("UPDATE pull_request SET scratch = NULL, scratch_instance_id = NULL, verdict = NULL")
+        await repository.send(pull, "edited")
+        assert len(await repository.scratches()) == 2
+        pull.state = "closed"
+        await repository.send(pull, "closed")
+        assert await repository.scratches() == [theirs]
+        await world.sql("UPDATE deployment SET id = :one", one=one)
+        await world.sql(
+            "UPDATE pull_request SET scratch = :theirs, scratch_instance_id = i.id FROM instance i"
+            " WHERE i.slug = 'pg-dev'",
+            theirs=theirs,
+        )
+        await repository.send(pull, "closed again")
+        assert await repository.scratches() == []
+
+
 async def test_a_repository_with_previews_is_not_removed(world: World) -> None:
     async with connected(world, "github", preview_instance="pg-dev") as repository:
         pull = repository.opened(ONE)
@@ -526,6 +550,44 @@ async def test_secrets_never_come_out_and_mistakes_are_named_together(world: Wor
         await world.bo.ok("PATCH", "/repositories/shop", token="another-token")
         changes = await world.sql("SELECT data FROM audit WHERE action LIKE 'repository.%'")
         assert changes and not any(word in json.dumps(changes) for word in (TOKEN, "another-token", repository.secret))
+
+
+async def test_a_project_owner_keeps_a_repository_whose_previews_somebody_else_allowed(world: World) -> None:
+    async with connected(world, "github", preview_instance="pg-dev") as repository:
+        await world.bo.ok("PATCH", "/repositories/shop", enabled=False, branch="next", token="another-token")
+        kept = await world.bo.ok(
+            "PATCH", "/repositories/shop", preview_instance="pg-dev", repository=repository.host.path
+        )
+        assert (kept["preview_instance"], kept["branch"], kept["enabled"]) == ("pg-dev", "next", False)
+        # Scripts of others than before run there only when who keeps the instance says so.
+        elsewhere: list[Json] = [
+            {"preview_instance": "pg-prod"},
+            {"repository": "mallory/scripts"},
+            {"url": repository.host.api + "/elsewhere", "token": TOKEN},
+        ]
+        for change in elsewhere:
+            status, _, problem = await world.bo.refused("PATCH", "/repositories/shop", **change)
+            assert (status, problem["errors"][0]["code"]) == (422, "forbidden_instance"), change
+        await world.bo.ok("PATCH", "/repositories/shop", preview_instance=None, repository="acme/other")
+
+
+async def test_an_edit_names_the_version_it_was_made_from(world: World) -> None:
+    async with connected(world, "github"):
+        bo, path = world.person("bo"), "/repositories/shop"
+        seen = (await bo.get(path)).headers["ETag"]
+        first = await bo.patch(path, json={"branch": "next"}, headers={"If-Match": seen})
+        assert first.status_code == 200 and first.headers["ETag"] != seen
+        for late in (
+            bo.patch(path, json={"enabled": False}, headers={"If-Match": seen}),
+            bo.delete(path, headers={"If-Match": seen}),
+        ):
+            answer = await late
+            assert (answer.status_code, answer.json()["code"]) == (412, "precondition_failed")
+        now = first.headers["ETag"]
+        at_once = [bo.patch(path, json={"directory": each}, headers={"If-Match": now}) for each in ("a", "b")]
+        assert sorted(a.status_code for a in await asyncio.gather(*at_once)) == [200, 412]
+        last = (await bo.get(path)).headers["ETag"]
+        assert (await bo.delete(path, headers={"If-Match": last})).status_code == 204
 
 
 async def test_issues_are_filed_by_a_machine_that_may(world: World) -> None:

@@ -38,6 +38,20 @@ ANY: Mapping[str, Any] = {
     "fingerprint": "sha256:x",
     "schemas": [{"name": "audit"}],
     "digest": "sha256:x",
+    "found": "sha256:" + 64 * "a",
+    "status": "open",
+    "instance": "pg",
+    "database_name": "a",
+    "first_seen_at": TIME,
+    "last_seen_at": TIME,
+    "ignored_until": TIME,
+    "decided_by": None,
+    "diff": [],
+    "left": {"database": "pg/a", "snapshot": "sha256:x"},
+    "right": {"database": None, "snapshot": "sha256:y"},
+    "equal": True,
+    "ddl": "",
+    "unrendered": 0,
 }
 
 
@@ -130,6 +144,11 @@ READ = "sha256:" + "0" * 64
             {"outcome": "not_applied", "reason": "r"},
         ),
         (
+            "task settle 3 --outcome applied --reason burnt --unreachable",
+            "POST /tasks/3/settle",
+            {"outcome": "applied", "reason": "burnt", "unreachable": True},
+        ),
+        (
             "promote --project shop --release 4 --to prod --title t --override urgent",
             "POST /promotions",
             {
@@ -186,6 +205,18 @@ READ = "sha256:" + "0" * 64
         ),
         ("token revoke 5", "DELETE /auth/tokens/5", None),
         ("schema sync pg-dev", "POST /instances/pg-dev/sync", None),
+        (
+            f"schema diff pg/a {ANY['found']} --exit-code",
+            "POST /schema-diffs",
+            {"left": {"database": "pg/a"}, "right": {"snapshot": ANY["found"]}},
+        ),
+        ("schema diff 3 4 --ddl", "POST /schema-diffs", {"left": {"database": 3}, "right": {"database": 4}}),
+        ("drift accept 5 --comment fine", "POST /drifts/5/accept", {"comment": "fine", "found": ANY["found"]}),
+        (
+            "drift ignore 5 --until 2027-01-31T12:00:00Z --comment later",
+            "POST /drifts/5/ignore",
+            {"comment": "later", "found": ANY["found"], "until": "2027-01-31T12:00:00Z"},
+        ),
     ],
 )
 def test_what_is_changed(line: str, request_line: str, body: Any) -> None:
@@ -221,6 +252,12 @@ def test_what_is_changed(line: str, request_line: str, body: Any) -> None:
             {"environment": "dev", "history": "true", "page_size": "200"},
         ),
         ("schema show pg/a", "GET /databases/pg%2Fa/schema", {}),
+        (
+            "drift list --project shop --database pg/a --status open",
+            "GET /drifts",
+            {"project": "shop", "database": "pg/a", "status": "open", "page_size": "200"},
+        ),
+        ("drift show 5", "GET /drifts/5", {}),
         ("task log 3 --run 9", "GET /runs/9/log", {"after": "0"}),
         ("task log 3", "GET /runs/8/log", {"after": "0"}),
         ("board --project shop", "GET /projects/shop/board", {}),

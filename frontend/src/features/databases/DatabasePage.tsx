@@ -16,6 +16,7 @@ import { SkeletonRows } from "@/shared/ui/SkeletonRows";
 import { TimeAgo } from "@/shared/ui/TimeAgo";
 import { AssignPanel } from "./AssignPanel";
 import classes from "./Databases.module.css";
+import { DriftPanel } from "./DriftPanel";
 import { ReleasesPanel } from "./ReleasesPanel";
 import { SchemaTree } from "./SchemaTree";
 
@@ -86,6 +87,7 @@ function Content({ database }: { database: DatabaseOut }) {
         </>
       }
     >
+      <DriftPanel database={database} />
       <div className={classes.columns}>
         <Panel
           title="Schema"

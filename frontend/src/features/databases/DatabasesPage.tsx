@@ -2,7 +2,7 @@ import { Button, Select, TextInput } from "@mantine/core";
 import { useDebouncedCallback } from "@mantine/hooks";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
-import { Boxes, Database, Search } from "lucide-react";
+import { Boxes, Database, Search, TriangleAlert } from "lucide-react";
 import { useEffect, useState } from "react";
 import { databasesQuery, environmentsQuery, instancesQuery, projectsQuery } from "@/api/queries";
 import type { DatabaseOut } from "@/api/types";
@@ -110,19 +110,34 @@ export function DatabasesPage() {
       title="Databases"
       lead="Found by schema sync. A database takes part in changes once it belongs to a project."
       actions={
-        <Button
-          variant="default"
-          leftSection={<Boxes size={14} aria-hidden />}
-          renderRoot={(props) => (
-            <Link
-              {...props}
-              to="/databases/groups"
-              search={search.project ? { project: search.project } : {}}
-            />
-          )}
-        >
-          Database groups
-        </Button>
+        <>
+          <Button
+            variant="default"
+            leftSection={<TriangleAlert size={14} aria-hidden />}
+            renderRoot={(props) => (
+              <Link
+                {...props}
+                to="/databases/drifts"
+                search={{ status: "open", ...(search.project ? { project: search.project } : {}) }}
+              />
+            )}
+          >
+            Drift
+          </Button>
+          <Button
+            variant="default"
+            leftSection={<Boxes size={14} aria-hidden />}
+            renderRoot={(props) => (
+              <Link
+                {...props}
+                to="/databases/groups"
+                search={search.project ? { project: search.project } : {}}
+              />
+            )}
+          >
+            Database groups
+          </Button>
+        </>
       }
     >
       <div className={classes.filters}>

@@ -12,6 +12,7 @@ const KIND: Record<string, string> = {
   view: "view",
   materialized_view: "materialized view",
   foreign_table: "foreign table",
+  sequence: "sequence",
 };
 
 function Row({ row, onToggle }: { row: TreeRow; onToggle: (id: string) => void }) {

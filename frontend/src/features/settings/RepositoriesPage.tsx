@@ -1,10 +1,11 @@
 import { Button, Switch } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { FolderGit2, GitPullRequest } from "lucide-react";
+import { FolderGit2, GitPullRequest, Webhook } from "lucide-react";
 import { lazy, Suspense, useState } from "react";
 import { repositories } from "@/api/endpoints";
 import { repositoriesQuery } from "@/api/queries";
 import type { RepositoryOut } from "@/api/types";
+import { may, useMe } from "@/app/session";
 import { sayError } from "@/shared/ui/say";
 import { ListPage } from "./ListPage";
 
@@ -14,6 +15,7 @@ const RepositoryDialog = lazy(() =>
 const PullRequestsDialog = lazy(() =>
   import("./PullRequestsDialog").then((m) => ({ default: m.PullRequestsDialog })),
 );
+const WebhookDialog = lazy(() => import("./WebhookDialog").then((m) => ({ default: m.WebhookDialog })));
 
 function about(one: RepositoryOut): string {
   const goes = one.environment ? `a merge goes to ${one.environment}` : "nothing is filed by itself";
@@ -24,9 +26,11 @@ function about(one: RepositoryOut): string {
 /** Git repositories that migrations come from. */
 export function RepositoriesPage() {
   const client = useQueryClient();
+  const me = useMe();
   const query = useQuery(repositoriesQuery);
   const [adding, setAdding] = useState(false);
   const [open, setOpen] = useState<RepositoryOut | null>(null);
+  const [hook, setHook] = useState<RepositoryOut | null>(null);
   const toggle = useMutation({
     mutationFn: (one: RepositoryOut) => repositories.patch(one.slug, one.version, { enabled: !one.enabled }),
     onSettled: () => client.invalidateQueries({ queryKey: ["repositories"] }),
@@ -57,6 +61,16 @@ export function RepositoriesPage() {
             >
               Pull requests
             </Button>
+            {may(me, "repository.edit", one.project) && (
+              <Button
+                variant="default"
+                leftSection={<Webhook size={14} aria-hidden />}
+                onClick={() => setHook(one)}
+                aria-label={`Webhook of ${one.repository}`}
+              >
+                Webhook
+              </Button>
+            )}
             <Switch
               aria-label={`${one.repository} is watched`}
               checked={one.enabled}
@@ -69,6 +83,7 @@ export function RepositoriesPage() {
       <Suspense>
         {adding && <RepositoryDialog onClose={() => setAdding(false)} />}
         {open && <PullRequestsDialog of={open} onClose={() => setOpen(null)} />}
+        {hook && <WebhookDialog of={hook} onClose={() => setHook(null)} />}
       </Suspense>
     </ListPage>
   );

@@ -5,16 +5,20 @@ import { repositories } from "@/api/endpoints";
 import { fieldProblem } from "@/api/errors";
 import { environmentsQuery, instancesQuery, membersQuery, projectsQuery } from "@/api/queries";
 import { may, mayInWorkspace, useMe } from "@/app/session";
+import { say } from "@/shared/ui/say";
 import { FormDialog } from "./FormDialog";
+import { hookAddress } from "./hookAddress";
 import { EMPTY, filers, missing, type RepositoryForm, request } from "./repositoryForm";
-import { ShownOnceDialog } from "./ShownOnceDialog";
+import { SecretDialog } from "./SecretDialog";
+import { SigningTokenInput } from "./SigningTokenInput";
 
 const FIELDS: Partial<Record<keyof RepositoryForm, string>> = {
   actsAs: "acts_as",
   previewInstance: "preview_instance",
+  signingToken: "signing_token",
 };
 
-/** Adds a repository; the secret of its webhook is shown once. */
+/** Adds a repository; the secret of its webhook is shown once, unless its host signs with a token that was given. */
 export function RepositoryDialog({ onClose }: { onClose: () => void }) {
   const client = useQueryClient();
   const me = useMe();
@@ -29,20 +33,14 @@ export function RepositoryDialog({ onClose }: { onClose: () => void }) {
   const set = (change: Partial<RepositoryForm>) => setForm((before) => ({ ...before, ...change }));
   const create = useMutation({
     mutationFn: () => repositories.create(request(form)),
-    onSuccess: () => client.invalidateQueries({ queryKey: ["repositories"] }),
+    onSuccess: async (added) => {
+      await client.invalidateQueries({ queryKey: ["repositories"] });
+      if (added.webhook_secret) return; // shown first
+      say(`${added.repository} is added. Its signed webhooks go to ${hookAddress(added.webhook_path)}.`);
+      onClose();
+    },
   });
-  if (create.data?.webhook_secret) {
-    const path = `${window.location.origin}${create.data.webhook_path}`;
-    return (
-      <ShownOnceDialog
-        title="Copy the webhook's secret now"
-        about={`It is shown once. Add a webhook for pull requests at ${path} with it, as application/json.`}
-        value={create.data.webhook_secret}
-        copied="Secret copied."
-        onClose={onClose}
-      />
-    );
-  }
+  if (create.data?.webhook_secret) return <SecretDialog of={create.data} onClose={onClose} />;
   const lacks = missing(form);
   const problem = (field: keyof RepositoryForm) =>
     (asked ? lacks[field] : undefined) ?? fieldProblem(create.error, FIELDS[field] ?? field);
@@ -137,6 +135,13 @@ export function RepositoryDialog({ onClose }: { onClose: () => void }) {
         autoComplete="new-password"
         {...text("token")}
       />
+      {form.system === "gitlab" && (
+        <SigningTokenInput
+          address={hookAddress(`/api/v1/webhooks/git/${form.slug || "…"}`)}
+          after="Empty: we make a secret token instead."
+          {...text("signingToken")}
+        />
+      )}
     </FormDialog>
   );
 }

@@ -1,5 +1,5 @@
 import type { MemberOut } from "@/api/types";
-import { EMPTY, filers, missing, type RepositoryForm, request } from "./repositoryForm";
+import { EMPTY, filers, missing, type RepositoryForm, request, secretText } from "./repositoryForm";
 
 const FULL: RepositoryForm = {
   ...EMPTY,
@@ -49,4 +49,24 @@ test("what is left empty is left out", () => {
     environment: "dev",
     preview_instance: "pg",
   });
+});
+
+test("a signing token is GitLab's, as GitLab makes them, and goes nowhere else", () => {
+  const given: RepositoryForm = { ...FULL, system: "gitlab", signingToken: " whsec_c2VjcmV0IQ== " };
+  expect(request(given)).toMatchObject({ system: "gitlab", signing_token: "whsec_c2VjcmV0IQ==" });
+  expect(missing(given)).toEqual({});
+  expect(missing({ ...given, signingToken: "of-my-own" })).toEqual({
+    signingToken: "GitLab's begin with whsec_.",
+  });
+  // Typed before it turned out to be GitHub, and left empty.
+  const github: RepositoryForm = { ...given, system: "github", signingToken: "of-my-own" };
+  expect(missing(github)).toEqual({});
+  for (const form of [github, { ...given, signingToken: " " }])
+    expect(request(form)).not.toHaveProperty("signing_token");
+});
+
+test("a secret is given to the webhook in the words of its host", () => {
+  const address = "https://penstock.example.com/api/v1/webhooks/git/shop";
+  expect(secretText("github", address)).toContain(`pull requests at ${address}, sent as application/json`);
+  expect(secretText("gitlab", address)).toContain(`merge requests at ${address}, as its secret token`);
 });

@@ -12,6 +12,7 @@ export type RepositoryForm = {
   previewInstance: string;
   actsAs: string;
   token: string;
+  signingToken: string;
 };
 
 export const EMPTY: RepositoryForm = {
@@ -26,7 +27,15 @@ export const EMPTY: RepositoryForm = {
   previewInstance: "",
   actsAs: "",
   token: "",
+  signingToken: "",
 };
+
+/** Why this is no signing token, as GitLab makes them; whether it is a right one, the server says. */
+export const notSigning = (token: string): string | undefined =>
+  /^whsec_[A-Za-z0-9+/]+={0,2}$/.test(token.trim()) ? undefined : "GitLab's begin with whsec_.";
+
+/** What GitLab signs with; GitHub signs with a secret of ours. */
+const signingToken = (form: RepositoryForm) => (form.system === "gitlab" ? form.signingToken.trim() : "");
 
 /** What is missing, by field. */
 export function missing(form: RepositoryForm): Partial<Record<keyof RepositoryForm, string>> {
@@ -37,6 +46,8 @@ export function missing(form: RepositoryForm): Partial<Record<keyof RepositoryFo
   if (!form.branch.trim()) found.branch = "Into which branch is merged?";
   if (!form.actsAs) found.actsAs = "Who files the issues?";
   if (!form.token.trim()) found.token = "A token that may read files and write comments and statuses.";
+  const wrong = signingToken(form) && notSigning(form.signingToken);
+  if (wrong) found.signingToken = wrong;
   return found;
 }
 
@@ -60,5 +71,12 @@ export function request(form: RepositoryForm): NewRepository {
     ...(form.url.trim() ? { url: form.url.trim() } : {}),
     ...(form.environment ? { environment: form.environment } : {}),
     ...(form.previewInstance ? { preview_instance: form.previewInstance } : {}),
+    ...(signingToken(form) ? { signing_token: signingToken(form) } : {}),
   };
 }
+
+/** What to do with the secret of a repository's webhook, which is shown once. */
+export const secretText = (system: RepositoryForm["system"], address: string) =>
+  system === "gitlab"
+    ? `It is shown once. Give it to the webhook for merge requests at ${address}, as its secret token.`
+    : `It is shown once. Give it to the webhook for pull requests at ${address}, sent as application/json.`;

@@ -30,6 +30,10 @@ const ICONS: Record<string, LucideIcon> = {
   skipped: SkipForward,
   open: CircleDot,
   held: Pause,
+  drifted: TriangleAlert,
+  ignored: Pause,
+  accepted: Check,
+  ended: Check,
 };
 const TURNING = new Set(["running", "scheduled", "canceling"]);
 

@@ -19,6 +19,10 @@ const LOOKS: Record<string, StatusLook> = {
   skipped: { label: "Skipped", tone: "neutral" },
   open: { label: "Open", tone: "run" },
   held: { label: "On hold", tone: "warn" },
+  drifted: { label: "Drifted", tone: "warn" },
+  ignored: { label: "Ignored", tone: "neutral" },
+  accepted: { label: "Accepted", tone: "good" },
+  ended: { label: "Ended", tone: "neutral" },
   interrupted: { label: "Interrupted", tone: "warn" },
   unknown: { label: "Unknown", tone: "warn" },
 };

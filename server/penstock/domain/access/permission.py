@@ -47,6 +47,7 @@ _OWNER = _RELEASER | {
     "repository.edit",
     "member.edit",
     "database.edit",
+    "drift.accept",
 }
 
 PROJECT_ROLES: Final = {"viewer": _VIEWER, "developer": _DEVELOPER, "releaser": _RELEASER, "owner": _OWNER}
@@ -86,6 +87,7 @@ PEOPLE_ONLY: Final = frozenset(
         "issue.approve",
         "task.skip",
         "task.settle",
+        "drift.accept",
         "check.override",
         "check.require",
         "stage.edit",

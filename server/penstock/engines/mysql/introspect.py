@@ -11,7 +11,7 @@ from penstock.engines.base import Target, TargetUnavailable
 from penstock.engines.mysql import catalog
 from penstock.engines.mysql.connect import connect_failure, open_link
 from penstock.engines.mysql.driver import BROKEN, name
-from penstock.schema.model import Column, Constraint, DatabaseSchema, Index, Relation, Schema
+from penstock.schema.model import Column, Constraint, DatabaseSchema, Index, Relation, RelationKind, Schema
 
 _Rows = Sequence[tuple[Any, ...]]
 _Place = tuple[str, str]
@@ -67,7 +67,7 @@ def _relation(
     found = _indexes(indexes)
     return Relation(
         name=table_name,
-        kind="view" if is_view else "partitioned_table" if "partitioned" in (options or "") else "table",
+        kind=_kind(type_, options or ""),
         columns=tuple(_column(position, row) for position, row in enumerate(columns, 1)),
         primary_key=next((tuple(r[4] for r in indexes if r[2] == "PRIMARY") for i in found if i.primary), ()),
         indexes=tuple(found),
@@ -80,13 +80,21 @@ def _relation(
     )
 
 
+def _kind(type_: str, options: str) -> RelationKind:
+    if "VIEW" in type_:
+        return "view"
+    if type_ == "SEQUENCE":
+        return "sequence"
+    return "partitioned_table" if "partitioned" in options else "table"
+
+
 def _column(position: int, row: tuple[Any, ...]) -> Column:
     _, _, column, type_, nullable, default, extra, generated, collation, comment = row
     extra = extra or ""
     if default == "NULL":  # MariaDB's way to say that there is none
         default = None
-    if default is not None and "on update" in extra.lower():
-        default = f"{default} {extra[extra.lower().index('on update') :]}"
+    if not generated and "on update" in extra.lower():
+        default = f"{default or 'NULL'} {extra[extra.lower().index('on update') :]}"
     stored = " stored" if "STORED" in extra.upper() or "PERSISTENT" in extra.upper() else " virtual"
     return Column(
         name=column,
@@ -134,4 +142,4 @@ def _foreign_keys(database: str, rows: _Rows) -> Iterable[Constraint]:
 
 
 def _checks(rows: _Rows) -> Iterable[Constraint]:
-    return (Constraint(row[2], "check", f"CHECK ({row[3]})") for row in rows)
+    return (Constraint(row[2], "check", f"CHECK ({row[3]})", of_column=bool(row[4])) for row in rows)

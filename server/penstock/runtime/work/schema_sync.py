@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final
@@ -10,17 +11,19 @@ import zstandard
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock.domain import events
+from penstock.domain.drift import reading
 from penstock.engines.base import Engine, EngineName, Failure, InstanceReport, TargetUnavailable
 from penstock.runtime.port import TaskPort
 from penstock.runtime.work.base import failed
-from penstock.schema.fingerprint import canonical, fingerprint
+from penstock.schema.fingerprint import FORM, canonical, fingerprint
 from penstock.schema.model import DatabaseSchema
+from penstock.services.drifts import count_changes
 from penstock.services.targets import Targets
 from penstock.store import outbox, queue, runs, sync
 from penstock.store.database import Database
 
 TABLES = ("table", "partitioned_table")
-PART: Final = 300  # databases that one transaction stores
+PART: Final = 120  # databases that one transaction stores: a few rows for each
 
 
 class SchemaSync:
@@ -37,6 +40,7 @@ class SchemaSync:
         """Read the instance and store the result; the schedule tries again, so a failure is said at once."""
         async with self._database.connect() as conn:
             target = await self._targets.target_for(conn, claimed.instance_id)
+            began = await sync.now(conn)
         engine = self._engine_for(target.engine)
         try:
             report = await engine.test(target)
@@ -51,7 +55,7 @@ class SchemaSync:
             port.log("error", failure.message)
             await self._database.run(lambda conn: sync.record_failure(conn, claimed.instance_id, failure.message))
             return failed(claimed, failure, sent=False)
-        found = await self._store(claimed, port, schemas, report)
+        found = await self._store(claimed, port, schemas, report, began)
         for word, names in (
             ("appeared", found.appeared),
             ("changed", found.changed),
@@ -63,7 +67,12 @@ class SchemaSync:
         return runs.End(claimed, "succeeded")
 
     async def _store(
-        self, claimed: queue.Claimed, port: TaskPort, schemas: list[DatabaseSchema], report: InstanceReport
+        self,
+        claimed: queue.Claimed,
+        port: TaskPort,
+        schemas: list[DatabaseSchema],
+        report: InstanceReport,
+        began: dt.datetime,
     ) -> sync.Found:
         # A database that never let us in is none of our business; one that did before is kept, with what is known of
         # it.
@@ -77,8 +86,9 @@ class SchemaSync:
         kept = [s for s in schemas if s.unreadable is None or (s.name in before and before[s.name].there)]
         found = sync.compared(before, {s.name: prints.get(s.name) for s in kept})
         # Part by part: whoever comes after a process that died in between reads and stores the same again.
+        how = reading(FORM, report.flavour, report.version)
         for start in range(0, len(kept), PART):
-            await self._store_some(claimed, port, kept[start : start + PART], prints)
+            await self._store_some(claimed, port, kept[start : start + PART], prints, began, how)
         for start in range(0, len(found.vanished), PART):
             names = found.vanished[start : start + PART]
             await port.still_mine()
@@ -97,10 +107,17 @@ class SchemaSync:
 
         await port.still_mine()
         await self._database.run(end)
+        await count_changes(self._database, claimed.instance_id)
         return found
 
     async def _store_some(
-        self, claimed: queue.Claimed, port: TaskPort, schemas: list[DatabaseSchema], prints: Mapping[str, str]
+        self,
+        claimed: queue.Claimed,
+        port: TaskPort,
+        schemas: list[DatabaseSchema],
+        prints: Mapping[str, str],
+        began: dt.datetime,
+        how: str,
     ) -> None:
         async def work(conn: AsyncConnection) -> None:
             stored = await sync.known_fingerprints(conn, [prints[s.name] for s in schemas if s.name in prints])
@@ -117,6 +134,6 @@ class SchemaSync:
                 for s in schemas
             ]
             await port.still_mine()
-            await sync.record_some(conn, claimed.instance_id, rows)
+            await sync.record_some(conn, claimed.instance_id, rows, began=began, reading=how)
 
         await self._database.run(work)

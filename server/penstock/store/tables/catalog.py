@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from penstock.domain.drift import ENDS, REASONS, STANDING, STATUSES
 from penstock.store.tables.base import created_at, identity, json, metadata, one_of, ref, time, version
 
 approval_tier = sa.Table(
@@ -82,11 +83,25 @@ database = sa.Table(
     sa.Column("fingerprint", sa.Text),
     sa.Column("tables", sa.Integer),
     time("synced_at"),
+    time("read_at"),  # when the newest reading that is stored here began
     time("vanished_at"),
+    # As what it is expected: since when and why, and the latest reading that found it so: when that began, and how it
+    # was read (`domain.drift.reading`).  A change of ours that ended later may have made another of it.
+    sa.Column("expected", sa.Text, sa.ForeignKey("schema_snapshot.fingerprint"), index=True),
+    time("expected_since"),
+    sa.Column("expected_because", sa.Text),
+    time("expected_read_at"),
+    sa.Column("expected_reading", sa.Text),
     created_at(),
     version(),
     sa.UniqueConstraint("instance_id", "name"),
+    one_of("expected_because", REASONS),
+    sa.CheckConstraint(
+        "num_nulls(expected, expected_since, expected_because, expected_read_at, expected_reading) IN (0, 5)",
+        name="expected_whole",
+    ),
 )
+sa.Index("database_fingerprint_idx", database.c.fingerprint)
 
 database_group = sa.Table(
     "database_group",
@@ -107,6 +122,67 @@ schema_snapshot = sa.Table(
     sa.Column("fingerprint", sa.Text, primary_key=True),
     sa.Column("content", sa.LargeBinary, nullable=False),  # canonical JSON of schema.model, zstd-compressed
     created_at(),
+)
+
+# What a database was, and from when to when; without an end it is so still.
+database_snapshot = sa.Table(
+    "database_snapshot",
+    metadata,
+    identity(),
+    ref("database_id", "database.id", ondelete="CASCADE"),
+    sa.Column("fingerprint", sa.Text, sa.ForeignKey("schema_snapshot.fingerprint"), nullable=False, index=True),
+    time("first_seen_at", nullable=False),
+    time("last_seen_at"),
+    sa.CheckConstraint("last_seen_at >= first_seen_at", name="seen"),
+)
+sa.Index("database_snapshot_database_id_idx", database_snapshot.c.database_id, database_snapshot.c.id)
+sa.Index(
+    "database_snapshot_current_key",
+    database_snapshot.c.database_id,
+    unique=True,
+    postgresql_where=database_snapshot.c.last_seen_at.is_(None),
+)
+
+drift = sa.Table(
+    "drift",
+    metadata,
+    identity(),
+    ref("database_id", "database.id", ondelete="CASCADE", index=True),
+    sa.Column("expected", sa.Text, sa.ForeignKey("schema_snapshot.fingerprint"), nullable=False, index=True),
+    sa.Column("found", sa.Text, sa.ForeignKey("schema_snapshot.fingerprint"), nullable=False, index=True),
+    # The latest reading that found it so: when it began, and how it was read.
+    time("read_at", nullable=False),
+    sa.Column("reading", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False, server_default="open"),
+    time("first_seen_at", nullable=False),
+    time("last_seen_at", nullable=False),
+    json("changes", nullable=True),  # how many {added, removed, changed}; null until they are counted
+    # Who accepted or ignored it, and what they said.
+    ref("decided_by", "account.id", nullable=True),
+    time("decided_at"),
+    sa.Column("comment", sa.Text, nullable=False, server_default=""),
+    time("ignored_until"),  # or until it changes again
+    time("ended_at"),
+    sa.Column("ended_because", sa.Text),
+    version(),
+    one_of("status", STATUSES),
+    one_of("ended_because", ENDS),
+    sa.CheckConstraint("expected <> found", name="differs"),
+    sa.CheckConstraint("(status IN ('accepted', 'ended')) = (ended_at IS NOT NULL)", name="ended_at"),
+    sa.CheckConstraint("(status = 'ended') = (ended_because IS NOT NULL)", name="ended_because_set"),
+    sa.CheckConstraint("(decided_by IS NULL) = (decided_at IS NULL)", name="decided"),
+    sa.CheckConstraint(
+        "CASE status WHEN 'open' THEN decided_by IS NULL WHEN 'ended' THEN true ELSE decided_by IS NOT NULL END",
+        name="decided_by",
+    ),
+    sa.CheckConstraint("ignored_until IS NULL OR status IN ('ignored', 'ended')", name="ignored_until"),
+)
+# A database drifts once at a time.
+sa.Index(
+    "drift_standing_key",
+    drift.c.database_id,
+    unique=True,
+    postgresql_where=drift.c.status.in_([sa.literal_column(f"'{s}'") for s in STANDING]),
 )
 
 schedule = sa.Table(

@@ -35,7 +35,8 @@ pipeline = sa.Table(
     sa.CheckConstraint("(held_at IS NULL) = (held_reason IS NULL)", name="held"),
 )
 
-sa.Index("pipeline_unfinished_idx", pipeline.c.updated_at, postgresql_where=~pipeline.c.started)
+# Not by ``updated_at``: whoever announces something writes that, and the row must stay where its indexes point.
+sa.Index("pipeline_unfinished_idx", pipeline.c.id, postgresql_where=~pipeline.c.started)
 
 # Those of instances, which are forgotten in time.
 sa.Index("pipeline_lone_idx", pipeline.c.created_at, postgresql_where=pipeline.c.project_id.is_(None))

@@ -12,6 +12,7 @@ from penstock.web.routes.checks import CHECK_ROUTES
 from penstock.web.routes.database_groups import DATABASE_GROUP_ROUTES
 from penstock.web.routes.databases import DATABASE_ROUTES
 from penstock.web.routes.device_logins import DEVICE_LOGIN_ROUTES
+from penstock.web.routes.drifts import DRIFT_ROUTES
 from penstock.web.routes.environments import ENVIRONMENT_ROUTES
 from penstock.web.routes.events import EVENT_ROUTES
 from penstock.web.routes.freezes import FREEZE_ROUTES
@@ -26,6 +27,7 @@ from penstock.web.routes.releases import RELEASE_ROUTES
 from penstock.web.routes.repositories import REPOSITORY_ROUTES
 from penstock.web.routes.reviews import REVIEW_ROUTES
 from penstock.web.routes.schedules import SCHEDULE_ROUTES
+from penstock.web.routes.schema_diffs import SCHEMA_DIFF_ROUTES
 from penstock.web.routes.tiers import TIER_ROUTES
 
 ALL_ROUTES: Final[list[ControllerRouterHandler]] = [
@@ -40,6 +42,8 @@ ALL_ROUTES: Final[list[ControllerRouterHandler]] = [
     *INSTANCE_ROUTES,
     *DATABASE_ROUTES,
     *DATABASE_GROUP_ROUTES,
+    *DRIFT_ROUTES,
+    *SCHEMA_DIFF_ROUTES,
     *SCHEDULE_ROUTES,
     *RELEASE_ROUTES,
     *PROMOTION_ROUTES,
