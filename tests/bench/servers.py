@@ -24,21 +24,26 @@ _own: Final[set[PostgresServer]] = set()  # whose settings are ours to change
 
 
 @asynccontextmanager
-async def server() -> AsyncIterator[PostgresServer]:
+async def server(*, own: bool = False) -> AsyncIterator[PostgresServer]:
     """$PENSTOCK_TEST_POSTGRES, else a local one that trusts us, else an embedded one with its usual, durable
-    settings."""
-    if url := os.environ.get("PENSTOCK_TEST_POSTGRES"):
+    settings.
+
+    Args:
+        own: an embedded one, whatever else there is.
+    """
+    url = os.environ.get("PENSTOCK_TEST_POSTGRES")
+    if url and not own:
         yield PostgresServer.from_url(url)
-    elif found := await find_server():
+    elif not own and (found := await find_server()):
         yield found
     else:
         root = Path(tempfile.mkdtemp(prefix="penstock-bench-"))
         root.chmod(0o755)  # as root, PostgreSQL runs as another account
         postgres = EmbeddedPostgres(root)
         try:
-            own = PostgresServer.from_url(await postgres.start())
-            _own.add(own)
-            yield own
+            started = PostgresServer.from_url(await postgres.start())
+            _own.add(started)
+            yield started
         finally:
             await postgres.stop()
             shutil.rmtree(root)

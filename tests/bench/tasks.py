@@ -169,6 +169,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--concurrency", type=int, default=8, metavar="N", help="databases at once, on both sides")
     parser.add_argument("--engine", choices=("postgres", "mariadb", "both"), default="postgres")
     parser.add_argument("--peers", action="store_true", help="also alembic, psql and dbmate, as far as they are there")
+    parser.add_argument("--own-server", action="store_true", help="an embedded PostgreSQL, whatever else there is")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
@@ -196,15 +197,15 @@ async def main(given: argparse.Namespace) -> None:
 
 
 @asynccontextmanager
-async def postgres(count: int, step: Callable[[], None]) -> AsyncIterator[Subject]:
+async def postgres(server: PostgresServer, count: int, step: Callable[[], None]) -> AsyncIterator[Subject]:
     """That many databases on PostgreSQL."""
-    async with servers.server() as server, servers.databases(server, count, step) as names:
+    async with servers.databases(server, count, step) as names:
         about = await servers.described(server)
         yield Subject(POSTGRES, server, names, about, partial(by_asyncpg, server))
 
 
 @asynccontextmanager
-async def mariadb(count: int, step: Callable[[], None]) -> AsyncIterator[Subject]:
+async def mariadb(_: PostgresServer, count: int, step: Callable[[], None]) -> AsyncIterator[Subject]:
     """That many databases on MariaDB."""
     async with servers.mariadb() as server, servers.mariadb_databases(server, count, step) as names:
         about = await servers.mariadb_described(server)
@@ -216,8 +217,8 @@ async def measure(given: argparse.Namespace, engine: str, bar: Progress) -> Resu
     made = bar.add_task(f"Databases ({engine})", total=given.databases)
     make, kind = (postgres if engine == "postgres" else mariadb), KINDS[engine]
     async with (
-        make(given.databases, lambda: bar.advance(made)) as subject,
-        servers.server() as own,
+        servers.server(own=given.own_server) as own,
+        make(own, given.databases, lambda: bar.advance(made)) as subject,
         servers.metadata_database(own) as metadata,
         installation(metadata, runner=RunnerSettings(concurrency=given.concurrency)) as penstock,
         AsyncExitStack() as stack,

@@ -40,6 +40,7 @@ from penstock.store.tasks import CANCEL_CHANNEL, READY_CHANNEL
 log = structlog.get_logger(__name__)
 
 DRAIN_SECONDS: Final = 1.5
+GATES_LATER: Final = 0.025  # what a decision has opened is on its way before its gates are asked a second time
 SEQUENCER_REST: Final = 0.1  # events reach people that much later at most; a busy runner pays for ten rounds a second
 
 
@@ -107,7 +108,7 @@ class Supervisor:
         """Start all loops."""
         handlers: dict[str, Callable[[str], None]] = {
             OUTBOX_CHANNEL: lambda _: self._outbox.set(),
-            WAKE_CHANNEL: lambda _: self._wake.set(),
+            WAKE_CHANNEL: lambda _: _soon(GATES_LATER, self._wake),
         }
         self._loop("sequencer", Sequencer(self._database).round, self._outbox, 1.0, rest=SEQUENCER_REST)
         self._loop("gatekeeper", Gatekeeper(self._database).round, self._wake, 2.0)
@@ -157,3 +158,7 @@ class Supervisor:
             with contextlib.suppress(asyncio.CancelledError):
                 await loop
         log.info("stopped")
+
+
+def _soon(seconds: float, signal: Signal) -> None:
+    asyncio.get_running_loop().call_later(seconds, signal.set)

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -166,3 +170,23 @@ async def test_sessions_are_shown_with_what_they_wait_for_and_can_be_canceled(on
         assert result.failure is not None and result.failure.code == on.words.codes["canceled"]
     assert await on.engine.sessions(on.target, OURS) == []
     assert await on.engine.cancel(on.target, OURS) == 0
+
+
+async def test_a_machine_that_goes_without_a_word_is_not_waited_for(on: Dialect) -> None:
+    """The system asks while nothing is sent, and does not wait for an acknowledgement for a quarter of an hour."""
+    port = Recorder()
+    running = asyncio.create_task(on.apply(slow(on), port))
+    await on.sleeping_pid()
+    assert (1, 30, 10, 3, 60_000) in list(_how_patient(on.target.port))
+    port.cancel_requested.set()
+    await running
+
+
+def _how_patient(port: int) -> Iterator[tuple[int, ...]]:
+    """What is set on each of our connections to a port."""
+    options = ("TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT", "TCP_USER_TIMEOUT")
+    for name in os.listdir("/dev/fd"):
+        with suppress(OSError), socket.socket(fileno=os.dup(int(name))) as found:
+            if found.family == socket.AF_INET and found.getpeername()[1] == port:
+                rest = (found.getsockopt(socket.IPPROTO_TCP, getattr(socket, option)) for option in options)
+                yield (found.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE), *rest)

@@ -81,6 +81,18 @@ async def test_a_build_fails_with_what_the_database_said(desk: Desk) -> None:
     assert 'table "nothing" does not exist' in done.out and "penstock task log" in done.out
 
 
+async def test_a_build_hears_of_everything_that_led_to_its_end(desk: Desk) -> None:
+    first, second = await desk.world.target(), await desk.world.target("staging")
+    done = await desk.of("robot").run(
+        *("issue", "create", "--project", PROJECT, "--title", "Bad", "--statement", "DROP TABLE nothing"),
+        *("--database", first.id, "--database", second.id, "--wait", "--timeout", "30s"),
+    )
+    assert done.code == 1, done.out
+    _, *lines = done.out.splitlines()
+    said = [line.split(": ", 1)[1] for line in lines[: lines.index("failed")]]
+    assert said[-3:] == ["staging was passed over (upstream_failed)", "did not pass", "ended"]
+
+
 async def test_what_waits_for_a_person_is_exit_code_3(desk: Desk) -> None:
     target = await desk.world.target("staging")
     create = ("issue", "create", "--project", PROJECT, "--title", "Guarded", "--statement", "CREATE TABLE g (id int)")

@@ -137,15 +137,17 @@ class Screen:
 
 
 def watched(results: Iterator[str], streams: Iterator[Answer], **how: Any) -> tuple[Outcome, list[Asked], Screen]:
-    """Watch pipeline 7, whose result is each of these in turn, on streams that are each of these."""
-    last = "running"
+    """Watch pipeline 7, whose result is each of these in turn, with as many events; on streams that are each of
+    these."""
+    last, version = "running", 0
 
     def answer(asked: Asked) -> Answer:
-        nonlocal last
+        nonlocal last, version
         if asked.path == "/events/stream":
             return next(streams, problem("unauthenticated", 401))
-        last = next(results, last)
-        return Answer({"id": 7, "result": last, "stages": []})
+        if (now := next(results, None)) is not None:
+            last, version = now, version + 1
+        return Answer({"id": 7, "result": last, "version": version, "stages": []})
 
     screen = Screen()
     with scripted(answer) as server, Remote(Profile(server.url, None), pause=lambda _: None) as remote:
@@ -154,6 +156,11 @@ def watched(results: Iterator[str], streams: Iterator[Answer], **how: Any) -> tu
 
 
 HELLO: tuple[str, str, Json] = ("", "", {})
+
+
+def told(version: int, type: str, pipeline: int = 7) -> tuple[str, str, Json]:
+    """An event of a pipeline, as the stream says it."""
+    return str(40 + version), type, {"pipeline": pipeline, "version": version, "type": type}
 
 
 @pytest.mark.parametrize(
@@ -170,6 +177,51 @@ def test_what_is_blocked_is_waited_for_unless_told_otherwise() -> None:
     assert watched(iter(["blocked"]), iter(streams), stop_when_blocked=True)[0].exit_code == BLOCKED
 
 
+def test_the_end_is_believed_when_all_that_led_to_it_was_shown() -> None:
+    """The look after the first event shows everything; the events that say so are still on their way."""
+    stream = events(HELLO, told(2, "TASK_START"), told(3, "TASK_SUCCESS"), told(9, "APPROVED", 8), told(4, "ENDED"))
+    results = iter(["running", "running", "running", "succeeded"])
+    outcome, asked, screen = watched(results, iter([stream]))
+    assert outcome.exit_code == DONE and screen.events == ["TASK_START", "TASK_SUCCESS", "ENDED"]
+    assert [each.path for each in asked].count("/events/stream") == 1
+
+
+def test_one_look_serves_all_events_that_it_has_in_it() -> None:
+    stream = events(HELLO, *(told(n, "TASK_SUCCESS") for n in range(1, 200)))
+
+    def answer(asked: Asked) -> Answer:
+        done = asked.path == "/pipelines/7" and len(server.asked) > 2
+        pipeline: Json = {
+            "id": 7,
+            "result": "succeeded" if done else "running",
+            "version": 199 if done else 0,
+            "stages": [],
+        }
+        return stream if asked.path == "/events/stream" else Answer(pipeline)
+
+    screen = Screen()
+    with scripted(answer) as server, Remote(Profile(server.url, None)) as remote:
+        assert follow(remote, 7, screen).exit_code == DONE
+    assert len(screen.events) == 199
+    assert [each.path for each in server.asked] == ["/events/stream", "/pipelines/7", "/pipelines/7"]
+
+
+def test_looks_are_not_made_more_often_than_four_times_a_second() -> None:
+    waited: list[float] = []
+    stream = events(HELLO, told(1, "TASK_START"), told(2, "TASK_SUCCESS"))
+    answers = iter([(0, "running"), (1, "running"), (2, "failed")])  # which no other event says
+
+    def answer(asked: Asked) -> Answer:
+        if asked.path == "/events/stream":
+            return stream
+        version, result = next(answers)
+        return Answer({"id": 7, "result": result, "version": version, "stages": []})
+
+    with scripted(answer) as server, Remote(Profile(server.url, None)) as remote:
+        assert follow(remote, 7, Screen(), clock=lambda: 1000.0, pause=waited.append).exit_code == FAILED
+    assert waited == [0.25, 0.25]
+
+
 def test_when_the_time_is_over_it_waits_for_nobody_any_more() -> None:
     outcome, asked, _ = watched(iter(["running"]), iter([]), seconds=0.0)
     assert outcome.exit_code == BLOCKED and [each.path for each in asked] == ["/pipelines/7"]
@@ -177,12 +229,12 @@ def test_when_the_time_is_over_it_waits_for_nobody_any_more() -> None:
 
 @pytest.mark.parametrize("gone", [CUT, BUSY, problem("unavailable", 503)])
 def test_watching_outlives_a_server_that_restarts_and_misses_nothing(gone: Answer) -> None:
-    first = events(HELLO, ("41", "STAGE_STARTED", {"pipeline": 7, "type": "STAGE_STARTED"}))
-    streams = iter([first, gone, gone, events(("42", "STAGE_DONE", {"pipeline": 7, "type": "STAGE_DONE"}))])
+    first = events(HELLO, told(2, "STAGE_OPENED"))
+    streams = iter([first, gone, gone, events(HELLO, told(3, "PIPELINE_SUCCESS"))])
     outcome, asked, screen = watched(iter(["running", "running", "succeeded"]), streams)
-    assert outcome.exit_code == DONE and screen.events == ["STAGE_STARTED", "STAGE_DONE"]
+    assert outcome.exit_code == DONE and screen.events == ["STAGE_OPENED", "PIPELINE_SUCCESS"]
     resumed = [each.headers.get("last-event-id") for each in asked if each.path == "/events/stream"]
-    assert resumed == [None, "41", "41", "41"]
+    assert resumed == [None, "42", "42", "42"]
 
 
 def test_watching_ends_when_the_server_says_no() -> None:

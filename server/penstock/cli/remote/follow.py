@@ -14,14 +14,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from penstock.cli.remote.client import BLOCKED, DONE, FAILED, Json, Remote, RemoteError
 from penstock.cli.remote.command import blocked
 from penstock.domain.announcement import line
-from penstock.domain.events import LOG_APPENDED
 
 _ENDED: Final = ("succeeded", "failed", "canceled", "skipped")
 _OVER: Final = {"succeeded": DONE, "failed": FAILED, "error": FAILED, "canceled": FAILED}
 _HELLO: Final = "message"  # what the stream sends when it begins has no name
 _QUIET_SECONDS: Final = 45.0  # the server is silent for a third of this at most
 _PAUSE_SECONDS: Final = 2.0
-_REFRESH_SECONDS: Final = 0.5  # between two looks at a pipeline that only its tasks' events call for
+_REFRESH_SECONDS: Final = 0.25  # between two looks at a pipeline
 COLOURS: Final = {
     "succeeded": "green",
     "done": "green",
@@ -76,10 +75,12 @@ def follow(
     Raises:
         RemoteError: the server refused; one that cannot be reached for a while is asked again.
     """
-    watch = _Watch(remote, pipeline_id, screen)
+    watch = _Watch(remote, pipeline_id, screen, clock, pause)
     end = None if seconds is None else clock() + seconds
-    for now in _moments(watch, end, clock, pause):
+    for now in _moments(watch, end):
         result = now["result"]
+        if watch.told < now["version"]:
+            continue  # more has happened than was shown, and will be
         if result in _OVER:
             return Outcome(now, _OVER[result])
         if result == "blocked" and stop_when_blocked:
@@ -89,43 +90,63 @@ def follow(
 
 @dataclass
 class _Watch:
+    """A pipeline's version counts its events: so it is known which of them a look at it has in it, and whether all have
+    been shown.
+
+    Args:
+        after: the last position of the stream that was read.
+        told: the last version that was shown, or that was there when watching began.
+        seen: the pipeline as it was looked at last.
+    """
+
     remote: Remote
     pipeline_id: int
     screen: Screen
+    clock: Callable[[], float]
+    pause: Callable[[float], None]
     after: int | None = None
-    looked: float = field(default=float("-inf"))
+    told: int = 0
+    seen: Json = field(default_factory=lambda: {"version": -1})
+    looked: float = float("-inf")
 
     def look(self) -> Json:
-        now = self.remote.get(f"/pipelines/{self.pipeline_id}")
-        self.screen.state(now)
-        return now
+        self.seen = self.remote.get(f"/pipelines/{self.pipeline_id}")
+        self.looked = self.clock()
+        self.screen.state(self.seen)
+        return self.seen
+
+    def tell(self, record: Json) -> Json:
+        """Show an event; returns a pipeline that has it in it, without looking more often than is worth it."""
+        self.screen.event(record)
+        self.told = max(self.told, record["version"])
+        if self.told <= self.seen["version"]:
+            return self.seen
+        self.pause(max(0.0, self.looked + _REFRESH_SECONDS - self.clock()))
+        return self.look()
 
 
-def _moments(
-    watch: _Watch, end: float | None, clock: Callable[[], float], pause: Callable[[float], None]
-) -> Iterator[Json]:
+def _moments(watch: _Watch, end: float | None) -> Iterator[Json]:
     """The pipeline as it is, whenever something may have moved, until ``end``."""
+    clock = watch.clock
     while end is None or clock() < end:
         silence = _QUIET_SECONDS if end is None else max(0.1, min(_QUIET_SECONDS, end - clock()))
         try:
             for position, name, record in watch.remote.stream("/events/stream", after=watch.after, silence=silence):
                 if name == _HELLO and not record:
-                    yield watch.look()  # the stream has begun: nothing that comes after this is missed
+                    now = watch.look()  # the stream has begun: nothing that comes after this is missed
+                    if watch.after is None:
+                        watch.told = now["version"]
+                    yield now
                     continue
                 watch.after = int(position) if position else watch.after
                 if end is not None and clock() >= end:
                     return
-                if name == LOG_APPENDED or record.get("pipeline") != watch.pipeline_id:
-                    continue
-                watch.screen.event(record)
-                by_task = name.startswith("TASK_")
-                if not by_task or clock() - watch.looked >= _REFRESH_SECONDS:
-                    watch.looked = clock()
-                    yield watch.look()
+                if record.get("pipeline") == watch.pipeline_id and record.get("version"):
+                    yield watch.tell(record)
         except RemoteError as error:
             if not error.passing:
                 raise
-        pause(_PAUSE_SECONDS if end is None else max(0.0, min(_PAUSE_SECONDS, end - clock())))
+        watch.pause(_PAUSE_SECONDS if end is None else max(0.0, min(_PAUSE_SECONDS, end - clock())))
 
 
 class Lines:

@@ -13,6 +13,7 @@ import aiomysql
 import pymysql
 from pymysql.constants import CLIENT
 
+from penstock.engines.keepalive import keep_alive
 from penstock.engines.mysql.codes import CONNECTION_ENDED
 
 # What the driver and the network raise when a statement did not work or the connection is gone. The driver loses its
@@ -82,6 +83,11 @@ class Connection(aiomysql.Connection):  # type: ignore[misc]  # the driver carri
         if self._writer is not None:
             self._writer.transport.abort()
         self._reader = self._writer = None
+
+    def _set_keep_alive(self) -> None:
+        super()._set_keep_alive()
+        if self._writer is not None:
+            keep_alive(self._writer.transport)
 
     async def _request_authentication(self) -> None:
         try:

@@ -13,6 +13,7 @@ import asyncpg
 
 from penstock.domain import clock
 from penstock.engines.base import Failure, Target, TargetUnavailable
+from penstock.engines.keepalive import keep_alive
 from penstock.engines.postgres.pooling import NO_SUCH_STATEMENT, refuse_pooling
 from penstock.engines.postgres.sqlstates import Reaction, reaction
 
@@ -212,7 +213,7 @@ def tls_context(target: Target) -> ssl.SSLContext | str | bool:
 async def _connect(target: Target, settings: dict[str, str]) -> asyncpg.Connection:
     options: dict[str, Any] = {"server_settings": {**settings, "application_name": target.application_name}}
     async with asyncio.timeout(target.connect_timeout):
-        return await asyncpg.connect(
+        connection = await asyncpg.connect(
             host=target.host,
             port=target.port,
             user=target.username,
@@ -224,3 +225,5 @@ async def _connect(target: Target, settings: dict[str, str]) -> asyncpg.Connecti
             timeout=target.connect_timeout,
             **options,
         )
+    keep_alive(connection._transport)  # the driver has no option for it
+    return connection
