@@ -1,5 +1,7 @@
 """What must hold of the metadata database whatever people and runners do, asked in one question.
 
+What is in doubt (its last attempt was lost after it had sent something) is passed over by nobody but its next attempt.
+
 Each check is a query for the rows that contradict it.  Some are true at any moment; those of ``AT_REST`` are true of
 pipelines with which nothing is left to go on: no stage is to be looked at again.
 """
@@ -42,13 +44,19 @@ CREATE FUNCTION passes(t task) RETURNS boolean LANGUAGE sql AS $$
     SELECT t.status = 'succeeded' OR t.status = 'skipped' AND t.skip_reason IN ('manual', 'condition')
         OR t.status = 'failed' AND t.failure_class = 'failed' AND t.allow_failure
 $$;
+CREATE FUNCTION in_doubt(t task) RETURNS boolean LANGUAGE sql AS $$
+    SELECT t.status IN ('waiting', 'ready') AND t.sent AND EXISTS (
+        SELECT FROM task_run r
+        WHERE r.task_id = t.id AND r.attempt = t.attempt AND r.outcome IN ('interrupted', 'retried'))
+$$;
 CREATE TRIGGER note_move AFTER UPDATE OF status ON task FOR EACH ROW EXECUTE FUNCTION note_move();
 CREATE VIEW rest AS SELECT id FROM pipeline WHERE NOT EXISTS (
     SELECT FROM stage WHERE stage.pipeline_id = pipeline.id AND wake_at IS NOT NULL
 ) AND NOT EXISTS (SELECT FROM errand);
 """
 FORGET: Final = """
-DROP VIEW rest; DROP TRIGGER note_move ON task; DROP FUNCTION note_move; DROP FUNCTION passes; DROP TABLE move
+DROP VIEW rest; DROP TRIGGER note_move ON task; DROP FUNCTION note_move; DROP FUNCTION passes; DROP FUNCTION in_doubt;
+DROP TABLE move
 """
 
 ALWAYS: Final[Mapping[str, str]] = {
@@ -105,7 +113,7 @@ AT_REST: Final[Mapping[str, str]] = {
         SELECT t.id, t.status, t.skip_reason FROM task t JOIN stage s ON s.id = t.stage_id
         JOIN pipeline p ON p.id = s.pipeline_id
         JOIN rest ON rest.id = p.id
-        WHERE p.status = 'open' AND NOT s.independent AND t."when" = 'on_success'
+        WHERE p.status = 'open' AND NOT s.independent AND t."when" = 'on_success' AND NOT in_doubt(t)
           AND t.status IN ('waiting', 'skipped')
           AND coalesce(t.skip_reason, '') NOT IN ('manual', 'previous_task', 'fail_fast')
           AND (t.status = 'skipped') <> (s.needs <> '{}' AND NOT EXISTS (
@@ -118,14 +126,14 @@ AT_REST: Final[Mapping[str, str]] = {
         SELECT t.id, t.status, t.skip_reason FROM task t JOIN stage s ON s.id = t.stage_id
         JOIN pipeline p ON p.id = t.pipeline_id
         JOIN rest ON rest.id = p.id
-        WHERE p.status = 'open' AND NOT s.independent AND t."when" = 'on_success'
+        WHERE p.status = 'open' AND NOT s.independent AND t."when" = 'on_success' AND NOT in_doubt(t)
           AND (t.status IN ('waiting', 'ready') AND p.fail_fast OR t.skip_reason = 'fail_fast')
           AND (t.status = 'skipped') <> EXISTS (SELECT FROM task b WHERE b.pipeline_id = p.id AND b.status = 'failed'
                 AND NOT (b.failure_class = 'failed' AND b.allow_failure))""",
     "after a failure in a sequential stage nothing that wants success is left": """
         SELECT t.id, t.status FROM task t JOIN stage s ON s.id = t.stage_id JOIN pipeline p ON p.id = s.pipeline_id
         JOIN rest ON rest.id = p.id
-        WHERE p.status = 'open' AND s.task_order = 'sequential' AND t."when" = 'on_success'
+        WHERE p.status = 'open' AND s.task_order = 'sequential' AND t."when" = 'on_success' AND NOT in_doubt(t)
           AND (t.status IN ('waiting', 'ready') OR t.skip_reason = 'previous_task')
           AND (t.status = 'skipped') <> EXISTS (SELECT FROM task b WHERE b.stage_id = s.id AND b.position < t.position
                 AND b.status = 'failed' AND NOT (b.failure_class = 'failed' AND b.allow_failure))""",
