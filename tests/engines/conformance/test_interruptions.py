@@ -159,7 +159,7 @@ async def test_an_answer_that_the_network_swallows_is_missed(on: Dialect) -> Non
 
 async def test_without_a_proof_the_outcome_is_unknown(on: Dialect, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(f"{type(on.engine).__module__.rpartition('.')[0]}.apply._PROOF_PATIENCE", 0.5)
-    proxy, port = Proxy(on.target.host, on.target.port, on.words.commit), Recorder(seconds=2)
+    proxy, port = Proxy(on.target.host, on.target.port, on.words.commit), Recorder(seconds=600)
     async with proxy.listening(), on.engine.session(replace(on.target, host="127.0.0.1", port=proxy.port)) as session:
         await session.apply(change("SELECT 1", "0"), port)
         proxy.lose("answer")

@@ -39,7 +39,7 @@ from penstock.engines.mysql.script import Ended, Script
 from penstock.engines.patience import Interrupted, Patience, backoff
 from penstock.engines.postgres.plan import tampered
 
-_PROOF_PATIENCE: Final = 30.0
+_PROOF_PATIENCE: Final = 30.0  # then the task says that its target is away, and asks again later
 _MOST_CONFLICTS: Final = 10  # of deadlocks and the like; waiting for a lock is bounded by the deadline alone
 
 
@@ -250,7 +250,7 @@ class Application:
         self._line.hang_up()
         script = self._script
         self._port.log("warning", f"{failure.message} Reading ledger and journal to learn what happened.")
-        until = max(self._port.deadline, clock.monotonic() + _PROOF_PATIENCE)
+        until = clock.monotonic() + _PROOF_PATIENCE
         patience = Patience(until, log=self._port.log, waiting_on=self._port.waiting_on)
         commit_sent = script is not None and script.commit_sent
         alone = script is not None and script.step is not None and not script.step.transactional

@@ -39,7 +39,7 @@ from penstock.engines.postgres.statements import OUT_OF_REACH, Proof, Script
 from penstock.engines.postgres.stepwise import Stepwise
 from penstock.engines.postgres.subjects import Before
 
-_PROOF_PATIENCE: Final = 30.0
+_PROOF_PATIENCE: Final = 30.0  # then the task says that its target is away, and asks again later
 _MOST_CONFLICTS: Final = 10  # of deadlocks and the like; waiting for a lock is bounded by the deadline alone
 
 
@@ -250,7 +250,7 @@ class Application:
         """Say what is true after the connection was lost."""
         self._line.trusting = False
         self._port.log("warning", f"{uncertain.failure.message} Reading the ledger to learn what happened.")
-        until = max(self._port.deadline, clock.monotonic() + _PROOF_PATIENCE)
+        until = clock.monotonic() + _PROOF_PATIENCE
         patience = Patience(until, log=self._port.log, waiting_on=self._port.waiting_on)
         try:
             row, entries = await self._line.standing(self._request.project, self._request.version, patience)
