@@ -237,7 +237,7 @@ async def test_a_person_accepts(spot: Spot) -> None:
     await spot.sync()
     assert await spot.drifts("?status=open") == []
     assert await spot.world.sql(
-        "SELECT action, data->>'comment' FROM audit WHERE resource = :resource",
+        "SELECT action, data->>'comment' FROM audit WHERE action LIKE 'drift.%' AND resource = :resource",
         resource=f"database:{spot.instance}/{spot.name}",
     ) == [("drift.accept", "Made in the incident")]
     await spot.hand("ALTER TABLE thing DROP COLUMN hand")
