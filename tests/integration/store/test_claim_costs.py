@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 
-from penstock.store import queue
+from penstock.store import queue, standing
 from penstock.store.direct import Statement, Wire
 from tests.builders import PROJECT, Site, World, open_world
 from tests.hand import Hand
@@ -25,9 +25,10 @@ _DONE: Final = Statement(
     FROM pg_stat_xact_user_tables WHERE relname IN ('stage', 'pipeline', 'environment', 'project_turn', 'task')
     """
 )
-# Of the statement that opens an attempt; not of this one.
+# Of the statement that has this piece; not of this one.
 _PLANNED: Final = Statement(
-    "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE '%INTO task' || '_run %'"
+    "SELECT generic_plans, custom_plans FROM pg_prepared_statements"
+    " WHERE position(CAST(:piece AS text) IN statement) > 0 AND position('pg_prepared' IN statement) = 0"
 )
 
 
@@ -48,16 +49,21 @@ class Done:
 @pytest.fixture
 async def world(site: Site) -> AsyncIterator[World]:
     async with open_world(site) as world:
-        rows = await world.sql(
-            "INSERT INTO database (instance_id, name, project_id) SELECT i.id, 'd' || n, p.id"
-            " FROM instance i, project p, generate_series(1, :n) n"
-            " WHERE i.slug = 'pg-dev' AND p.slug = :project RETURNING id",
-            n=DATABASES,
-            project=PROJECT,
-        )
         await world.sql("UPDATE instance SET max_running_tasks = :n WHERE slug = 'pg-dev'", n=DATABASES)
-        await world.file("SELECT 1", targets={"databases": [row[0] for row in rows]})
+        await file_for(world, DATABASES)
         yield world
+
+
+async def file_for(world: World, databases: int) -> None:
+    """An issue about so many new databases."""
+    rows = await world.sql(
+        "INSERT INTO database (instance_id, name, project_id) SELECT i.id, gen_random_uuid(), p.id"
+        " FROM instance i, project p, generate_series(1, :n) n"
+        " WHERE i.slug = 'pg-dev' AND p.slug = :project RETURNING id",
+        n=databases,
+        project=PROJECT,
+    )
+    await world.file("SELECT 1", targets={"databases": [row[0] for row in rows]})
 
 
 async def claim(world: World, runner: Hand) -> Done:
@@ -109,6 +115,23 @@ async def test_a_claim_is_planned_once_and_not_for_every_task(world: World) -> N
     runner = await Hand(world.database).register()
     for _ in range(3):
         await claim(world, runner)
-    plans = await world.database.run_straight(queue.NO_TURNS, lambda wire: wire.fetch(_PLANNED, {}))
+    plans = await world.database.run_straight(
+        queue.NO_TURNS, lambda wire: wire.fetch(_PLANNED, {"piece": "INTO task_run "})
+    )
 
     assert [tuple(row) for row in plans] == [(3, 0)]
+
+
+async def test_whether_tasks_may_still_run_is_planned_once_and_not_for_every_question(world: World) -> None:
+    runner = await Hand(world.database).register()
+    claims = await world.database.run_straight(
+        queue.TAKE_TURNS, lambda wire: queue.claim(wire, runner.id, DATABASES, 600.0)
+    )
+    await file_for(world, 1_000)
+    await world.sql("ANALYZE")
+    for _ in range(8):
+        found = await standing.standings(world.database, claims[:1])
+        assert list(found.values()) == [standing.Standing(holds=True, permitted=True)]
+
+    plans = await world.database.ask(_PLANNED, {"piece": "AS held(id"})
+    assert [tuple(row) for row in plans] == [(3, 5)], "the server compares five times, and keeps the plan for all"
