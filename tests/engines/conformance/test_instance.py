@@ -67,6 +67,20 @@ async def test_a_port_that_is_no_database_is_named(on: Dialect) -> None:
     assert "not like" in report.steps[-1].detail
 
 
+async def test_a_server_that_hangs_up_has_refused_nothing(on: Dialect) -> None:
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        gone = replace(on.target, host="127.0.0.1", port=port, tls="disable")
+        result = await on.engine.apply(gone, change(TWO), Recorder())
+    assert result.failure is not None
+    assert (result.failure.code, result.failure.retry) == ("target_unreachable", "connect")
+    assert f"127.0.0.1:{port} cannot be reached" in result.failure.message
+
+
 async def test_connecting_has_one_deadline_for_everything(on: Dialect) -> None:
     async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError), contextlib.closing(writer):

@@ -26,6 +26,7 @@ _A_PROXY: Final = (
     "A proxy such as PgBouncer is in front of the server: connect to the server itself. One that keeps sessions will do"
     " when it passes over the settings that it does not know (ignore_startup_parameters)."
 )
+_BROKEN_OFF: Final = ("08003", "08006")  # the driver's own words: the server has hung up, and said nothing
 _UNKNOWN_SETTING: Final = ("42704", "22023", "0A000")
 _SETTINGS: Final = {
     # The server looks for a dead client even in the middle of a statement. Since 14, and not on every
@@ -180,7 +181,7 @@ async def _refuse_pooling(target: Target, connection: asyncpg.Connection) -> Non
 def connect_failure(target: Target, error: Exception) -> Failure:
     """Why connecting did not work, in words that name the place and never the password."""
     where = f"{target.host}:{target.port}"
-    if isinstance(error, asyncpg.PostgresError):
+    if isinstance(error, asyncpg.PostgresError) and error.sqlstate not in _BROKEN_OFF:
         code = error.sqlstate or "target_unreachable"
         if code == _PROTOCOL_VIOLATION and "startup parameter" in str(error):
             return Failure("infrastructure", code, f"{where} refused us: {error}", hint=_A_PROXY)
