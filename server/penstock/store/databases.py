@@ -19,9 +19,13 @@ from penstock.store.tables.pipelines import pipeline, task
 
 def selected() -> sa.Select[Any]:
     """Databases as pages show them, for a query that narrows them."""
+    return placed(sa.select(database))
+
+
+def placed(query: sa.Select[Any]) -> sa.Select[Any]:
+    """A query about databases, with where each of them is and whose it is."""
     return (
-        sa.select(
-            database,
+        query.add_columns(
             instance.c.slug.label("instance"),
             instance.c.engine,
             environment.c.slug.label("environment"),

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from penstock.domain import events
 from penstock.domain.access.decide import Principal
 from penstock.domain.drift import STANDING, Seen, Standing, Verdict, judge
-from penstock.store import outbox
+from penstock.store import databases, outbox
 from penstock.store.projects import visible
 from penstock.store.rows import Cut, Record, Slice, fetch, fetch_one, page, person
 from penstock.store.tables.accounts import account, project
@@ -210,24 +210,14 @@ _DECIDER: Final = account.alias("decider")
 
 
 def _selected() -> sa.Select[Any]:
-    return (
-        sa.select(
-            *(column for column in drift.c if column is not drift.c.decided_by),
-            person(_DECIDER).label("decided_by"),
-            database.c.id.label("database"),
-            database.c.name.label("database_name"),
-            database.c.project_id,
-            instance.c.slug.label("instance"),
-            instance.c.engine,
-            environment.c.slug.label("environment"),
-            project.c.slug.label("project"),
-        )
-        .join(database, database.c.id == drift.c.database_id)
-        .join(instance, instance.c.id == database.c.instance_id)
-        .join(environment, environment.c.id == instance.c.environment_id)
-        .outerjoin(project, project.c.id == database.c.project_id)
-        .outerjoin(_DECIDER, _DECIDER.c.id == drift.c.decided_by)
-    )
+    query = sa.select(
+        *(column for column in drift.c if column is not drift.c.decided_by),
+        person(_DECIDER).label("decided_by"),
+        database.c.id.label("database"),
+        database.c.name.label("database_name"),
+        database.c.project_id,
+    ).join(database, database.c.id == drift.c.database_id)
+    return databases.placed(query).outerjoin(_DECIDER, _DECIDER.c.id == drift.c.decided_by)
 
 
 async def listing(
