@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock.domain.pipeline import sequence
 from penstock.domain.pipeline.fan_out import FanOut
+from penstock.domain.pipeline.status import ACTIVE
 from penstock.services.told import Told
 from penstock.store import fan_out, sequences, tasks
 from penstock.store.tables.pipelines import task
@@ -135,7 +136,8 @@ class Moves:
             self.more = True
             return False
         rows = await sequences.coming(conn, lane.id, counts, failure, before_passes=before_passes)
-        moves = sequence.decide(await told.judged(rows), is_open=is_open, before_passes=before_passes)
+        busy = any(counts[status] for status in ("ready", *ACTIVE))
+        moves = sequence.decide(await told.judged(rows), is_open=is_open, busy=busy, before_passes=before_passes)
         if moves.back:
             await self.move(lane, "waiting", task.c.id.in_(moves.back), sources=("skipped",))
         for reason, ids in (("previous_task", moves.previous_task), ("condition", moves.condition)):

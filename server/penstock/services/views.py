@@ -402,7 +402,9 @@ async def _other_blockers(conn: AsyncConnection, row: Record) -> list[Record]:
             return [blocker(b) for b in answer.blockers]
         if limited := _limits(found, row["position"]):
             return [blocker(b) for b in limited]
-        return [blocker(Blocker("order", "waiting", "Waits for the tasks before it in this stage."))]
+        return [
+            blocker(Blocker("order", "waiting", "Waits for its turn: the tasks of this stage run one after the other."))
+        ]
     if row["status"] == "running" and row["waiting_on"]:
         names = ", ".join(str(s) for s in row["waiting_on"])
         return [blocker(Blocker("lock", "waiting", f"Waits in the database for {names}.", tuple(row["waiting_on"])))]

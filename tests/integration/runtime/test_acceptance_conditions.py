@@ -107,6 +107,23 @@ async def test_62_what_runs_on_failure_is_passed_over_when_nothing_fails(world: 
     assert await world.statuses(issue) == ["succeeded", "skipped condition", "skipped condition"]
 
 
+async def test_what_is_tried_again_waits_for_what_has_begun_behind_it(world: World) -> None:
+    a, b = await world.target(), await world.target()
+    async with b.locked_by_somebody():
+        issue = await world.file_stages("SELECT 1", stage("A", "dev", task(a, BAD), task(b, when="always")))
+        first, second = [t["id"] for t in await world.tasks(issue)]
+        await world.until_task(second, "running")
+        await world.rita.ok("POST", f"/tasks/{first}/retry")
+        tried = await world.task(first)
+        assert (tried["status"], [b["gate"] for b in tried["blockers"]]) == ("waiting", ["order"])
+        assert "one after the other" in tried["blockers"][0]["message"]
+    await world.until_task(second, "succeeded")
+    await world.until_task(first, "failed")
+    assert await world.statuses(issue) == ["failed", "succeeded"]
+    begun = [d["name"] for t, d in await world.events(issue) if t == "TASK_START"]
+    assert [name.endswith(a.name) for name in begun] == [True, False, True]
+
+
 async def test_what_runs_on_failure_or_always_has_its_turn(world: World) -> None:
     a, b = await world.target(), await world.target()
     issue = await world.file_stages(
@@ -241,9 +258,11 @@ async def test_what_may_be_applied_has_its_turn_behind_a_failure(calm: World) ->
     await hand.end({"a": "failed"})
     assert await hand.take() == ["b"]
     await calm.rita.ok("POST", f"/tasks/{first}/retry")
-    assert await hand.take() == ["a"]
-    await lose(hand, "b")
     await calm.rita.ok("POST", f"{pipeline}/hold", reason="lunch")
+    await lose(hand, "b")
+    await calm.rita.ok("POST", f"{pipeline}/resume")
+    assert await hand.take() == ["a"], "nothing is in hand any more"
+    await calm.rita.ok("POST", f"{pipeline}/hold", reason="dinner")
     await hand.end({"a": "error"})
     assert await calm.statuses(issue) == ["failed", "waiting", "skipped previous_task"]
     await calm.rita.ok("POST", f"{pipeline}/resume")

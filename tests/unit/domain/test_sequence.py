@@ -50,6 +50,11 @@ def stage(text: str) -> list[Task]:
         # What was skipped because of a failure comes back when that is gone.
         ("s s p p", "s s W W"),
         ("s w p", "s R W"),
+        # What is tried again waits for what has begun behind it.
+        ("s w r*", "s w r*"),
+        ("s f+ w r*", "s f+ w r*"),
+        ("s o r*", "s o r*"),
+        ("s w? r*", "s w r*"),
         # Conditions.
         ("s w! w", "s O R"),
         ("f w! w", "f R P"),
@@ -73,7 +78,7 @@ def stage(text: str) -> list[Task]:
     ],
 )
 def test_one_after_the_other(before: str, after: str) -> None:
-    moves = decide(stage(before), is_open=True)
+    moves = decide(stage(before), is_open=True, busy="r" in before)
     told: dict[int | None, str] = {moves.ready: "R"}
     told.update(dict.fromkeys(moves.previous_task, "P"))
     told.update(dict.fromkeys(moves.condition, "O"))

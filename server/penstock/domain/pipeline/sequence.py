@@ -48,7 +48,7 @@ class Moves:
         return bool(self.previous_task or self.condition or self.back)
 
 
-def decide(items: Sequence[Item], *, is_open: bool, before_passes: bool = True) -> Moves:
+def decide(items: Sequence[Item], *, is_open: bool, busy: bool = False, before_passes: bool = True) -> Moves:
     """Walk along the tasks in their order.
 
     A failure skips what wants success; what runs on failure, or always, has its turn all the same.  A canceled task
@@ -57,11 +57,12 @@ def decide(items: Sequence[Item], *, is_open: bool, before_passes: bool = True) 
 
     Args:
         is_open: the gates of the stage are open.
+        busy: a task of the stage is in hand. It may stand behind one that is tried again, which then waits for it.
         before_passes: nothing that the stage follows has ended without passing.
     """
     moves = Moves()
     failed = False  # a task before in this stage
-    free = True  # everything before has ended
+    free = not busy  # and everything before has ended
     for item in items:
         fits = {"on_success": not failed, "on_failure": failed or not before_passes, "always": True}[item.when]
         fits = (fits and item.met) or item.in_doubt
