@@ -32,11 +32,11 @@ BEGIN
                        WHERE b.pipeline_id = NEW.pipeline_id AND (bs.phase < s.phase OR bs.id = ANY (s.needs))
                        AND b.status NOT IN ('succeeded', 'failed', 'canceled', 'skipped'))
                OR NEW."when" = 'on_success' AND NOT s.independent
-                  AND EXISTS (SELECT FROM task b WHERE b.stage_id = ANY (s.needs) AND NOT passes(b))
-               OR s.task_order = 'sequential'
-                  AND EXISTS (SELECT FROM task b WHERE b.stage_id = s.id AND b.position < NEW.position AND (
-                      b.status IN ('waiting', 'ready', 'scheduled', 'running', 'canceling', 'canceled')
-                      OR NEW."when" = 'on_success' AND b.status = 'failed' AND NOT passes(b))))
+                  AND EXISTS (SELECT FROM task b WHERE b.stage_id = ANY (s.needs) AND NOT passes(b)))
+           OR OLD.status = 'waiting' AND NEW.status = 'ready' AND s.task_order = 'sequential'
+               AND EXISTS (SELECT FROM task b WHERE b.stage_id = s.id AND b.position < NEW.position AND (
+                   b.status IN ('waiting', 'ready', 'scheduled', 'running', 'canceling', 'canceled')
+                   OR NEW."when" = 'on_success' AND b.status = 'failed' AND NOT passes(b) AND NOT in_doubt(NEW)))
     FROM stage s JOIN pipeline p ON p.id = s.pipeline_id WHERE s.id = NEW.stage_id;
     RETURN NULL;
 END $$;
@@ -103,7 +103,7 @@ ALWAYS: Final[Mapping[str, str]] = {
         WHERE (r.ended_at IS NULL) <> (r.attempt = t.attempt AND t.status IN ('scheduled', 'running', 'canceling'))""",
     "every attempt has a run": """
         SELECT t.id FROM task t WHERE t.attempt <> (SELECT count(*) FROM task_run r WHERE r.task_id = t.id)""",
-    "no task starts before what it follows": "SELECT * FROM move WHERE early",
+    "no task starts, or has its turn in a sequential stage, before what it follows": "SELECT * FROM move WHERE early",
 }
 AT_REST: Final[Mapping[str, str]] = {
     "a pipeline is done when every task passes": """
