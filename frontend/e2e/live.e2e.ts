@@ -31,12 +31,12 @@ const say = async (body: string) => (await api(AUTHOR)).post(`/issues/${issue}/c
 
 test("tabs share one stream; the next tab takes over where the first stopped", async () => {
   const context = ana.page.context();
+  await ana.page.goto("about:blank"); // first: the page that she signed in on may be about to open one
   let streams = 0;
   context.on("request", (request) => {
     if (request.url().includes("/events/stream")) streams += 1;
   });
   const first = await context.newPage();
-  await ana.page.goto("about:blank");
   await first.goto(`/issues/${issue}`);
   await first.getByRole("heading", { level: 1, name: "Watched by many" }).waitFor();
   await until(
