@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -55,25 +56,27 @@ async def test_the_first_failing_step_is_the_last(change_of: dict[str, Any], las
     assert PASSWORD not in repr(report) and PASSWORD not in repr(replace(on.target, **change_of))
 
 
-async def test_a_port_that_is_no_database_is_named(on: Dialect) -> None:
+@contextlib.asynccontextmanager
+async def hanging_up() -> AsyncIterator[int]:
+    """The port of a server that lets everybody in and hangs up."""
+
     async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.close()
 
     server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
     async with server:
-        port = server.sockets[0].getsockname()[1]
+        yield server.sockets[0].getsockname()[1]
+
+
+async def test_a_port_that_is_no_database_is_named(on: Dialect) -> None:
+    async with hanging_up() as port:
         report = await on.engine.test(replace(on.target, host="127.0.0.1", port=port, tls="prefer"))
     assert (report.steps[-1].name, report.steps[-1].ok) == ("tls", False)
     assert "not like" in report.steps[-1].detail
 
 
 async def test_a_server_that_hangs_up_has_refused_nothing(on: Dialect) -> None:
-    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.close()
-
-    server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
-    async with server:
-        port = server.sockets[0].getsockname()[1]
+    async with hanging_up() as port:
         gone = replace(on.target, host="127.0.0.1", port=port, tls="disable")
         result = await on.engine.apply(gone, change(TWO), Recorder())
     assert result.failure is not None
